@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libextfuse: load policies and bind them to FUSE mounts.
+ *
+ * Every function that can fail returns a negative errno (or NULL with errno
+ * set); extfuse_error() then gives the sentence that goes with it, without the
+ * name of the program, a path or a final newline. Not thread-safe on one
+ * handle; use one handle a thread.
+ */
+#ifndef EXTFUSE_CTL_H
+#define EXTFUSE_CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <extfuse.h>		/* kmod/uapi/extfuse.h */
+
+/* Where loaded policies are pinned, one link a policy: PIN_DIR/NAME, and its
+ * maps: PIN_DIR/NAME.maps/MAP (a directory, mode 0700).
+ */
+#define EXTFUSE_PIN_DIR "/sys/fs/bpf/extfuse"
+/* Where the shipped policies are installed. Overridden by $EXTFUSE_POLICY_DIR. */
+#define EXTFUSE_POLICY_DIR "/usr/lib/extfuse"
+
+struct extfuse;
+
+struct extfuse_version {
+	char version[32];
+	uint32_t features;		/* enum extfuse_features */
+};
+
+struct extfuse_policy_info {
+	char name[EXTFUSE_POLICY_NAME_LEN];
+	uint32_t flags;
+	uint32_t bindings;		/* connections bound to it */
+};
+
+struct extfuse_conn_info {
+	uint64_t conn;			/* connection id */
+	uint32_t dev_major, dev_minor;
+	uint32_t uid;			/* owner of the mount */
+	uint32_t ttl_ms;
+	char policy[EXTFUSE_POLICY_NAME_LEN];	/* empty: policy was unloaded */
+};
+
+struct extfuse_op_stats {
+	uint32_t opcode;
+	uint64_t answered, passed, errors, bugs, background;
+};
+
+/* Connects to the module. NULL with errno ENOENT: module not loaded. */
+struct extfuse *extfuse_open(void);
+void extfuse_close(struct extfuse *ef);
+/* The sentence for the last error on @ef (or, with NULL, of extfuse_open()). */
+const char *extfuse_error(const struct extfuse *ef);
+
+int extfuse_version(struct extfuse *ef, struct extfuse_version *v);
+
+/*
+ * Loads @file (a .bpf.o; a bare name such as "mdcache" means
+ * EXTFUSE_POLICY_DIR/mdcache.bpf.o), registers every extfuse_ops in it and pins
+ * link and maps. @name receives the policy's name (may be NULL).
+ * -EEXIST: a policy of that name is loaded.
+ */
+int extfuse_policy_load(struct extfuse *ef, const char *file, char name[EXTFUSE_POLICY_NAME_LEN]);
+int extfuse_policy_unload(struct extfuse *ef, const char *name);
+int extfuse_policy_list(struct extfuse *ef,
+			int (*cb)(const struct extfuse_policy_info *info, void *arg), void *arg);
+/* Opens a pinned map of a loaded policy. Returns a BPF map fd, or -errno. */
+int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map);
+
+/*
+ * @fd: any descriptor on the mount, O_PATH is enough. @ttl_ms: see EXTFUSE_A_TTL.
+ * Returns 0 and the connection id in @conn (may be NULL).
+ */
+int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
+		 uint64_t *conn);
+int extfuse_unbind(struct extfuse *ef, int fd);
+int extfuse_conn_list(struct extfuse *ef,
+		      int (*cb)(const struct extfuse_conn_info *info, void *arg), void *arg);
+/*
+ * Statistics of the mount that @fd is on, or of every bound mount with fd -1.
+ * @ops has @nr_ops entries, one for each opcode seen, by ascending opcode.
+ */
+int extfuse_stats(struct extfuse *ef, int fd,
+		  int (*cb)(const struct extfuse_conn_info *info,
+			    const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
+		  void *arg);
+
+/* "LOOKUP" for FUSE_LOOKUP ...; "opcode 99" (static buffer) for an unknown one. */
+const char *extfuse_opcode_name(uint32_t opcode);
+
+#endif
