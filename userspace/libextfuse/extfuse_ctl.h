@@ -15,7 +15,8 @@
 #include <extfuse.h>		/* kmod/uapi/extfuse.h */
 
 /* Where loaded policies are pinned, one link a policy: PIN_DIR/NAME, and its
- * maps: PIN_DIR/NAME.maps/MAP (a directory, mode 0700).
+ * maps: PIN_DIR/NAME-maps/MAP (a directory, mode 0700). Variables and constants
+ * of the policy are not pinned.
  */
 #define EXTFUSE_PIN_DIR "/sys/fs/bpf/extfuse"
 /* Where the shipped policies are installed. Overridden by $EXTFUSE_POLICY_DIR. */
@@ -52,20 +53,36 @@ struct extfuse *extfuse_open(void);
 void extfuse_close(struct extfuse *ef);
 /* The sentence for the last error on @ef (or, with NULL, of extfuse_open()). */
 const char *extfuse_error(const struct extfuse *ef);
+/*
+ * All that libbpf and the verifier said during the last load or unload on @ef,
+ * many lines of it for a policy that the verifier refuses. Empty if nothing.
+ */
+const char *extfuse_log(const struct extfuse *ef);
 
 int extfuse_version(struct extfuse *ef, struct extfuse_version *v);
 
 /*
- * Loads @file (a .bpf.o; a bare name such as "mdcache" means
- * EXTFUSE_POLICY_DIR/mdcache.bpf.o), registers every extfuse_ops in it and pins
- * link and maps. @name receives the policy's name (may be NULL).
+ * Loads @file (a .bpf.o; a bare name such as "mdcache", without slash and not
+ * ending in .o, means EXTFUSE_POLICY_DIR/mdcache.bpf.o), registers every
+ * extfuse_ops in it and pins link and maps; all or nothing. @name receives the
+ * policy's name, the first one's if there are several (may be NULL).
  * -EEXIST: a policy of that name is loaded.
  */
 int extfuse_policy_load(struct extfuse *ef, const char *file, char name[EXTFUSE_POLICY_NAME_LEN]);
+/*
+ * Detaches the policy's link, wherever it is pinned and whoever registered it,
+ * and removes it and its maps from EXTFUSE_PIN_DIR. Mounts that are bound to it
+ * are served by their daemons alone. -ENOENT: no such policy.
+ */
 int extfuse_policy_unload(struct extfuse *ef, const char *name);
+/* The callbacks here and below may use @ef; nonzero stops the list and is returned. */
 int extfuse_policy_list(struct extfuse *ef,
 			int (*cb)(const struct extfuse_policy_info *info, void *arg), void *arg);
-/* Opens a pinned map of a loaded policy. Returns a BPF map fd, or -errno. */
+/*
+ * Opens a map of a loaded policy: the pinned one, or for policies that bpftool
+ * registered the one of the object that they came from. Returns a BPF map fd, or
+ * -errno; -ENOENT: no such policy or map.
+ */
 int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map);
 
 /*

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Sentences for errors. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* Where extfuse_open() leaves its sentence, having no handle yet. */
+static __thread char open_error[1024];
+
+int fail(struct extfuse *ef, int err, const char *fmt, ...)
+{
+	char *buf = ef ? ef->error : open_error;
+	size_t len = ef ? sizeof(ef->error) : sizeof(open_error);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, len, fmt, ap);
+	va_end(ap);
+	errno = err;
+	return -err;
+}
+
+const char *extfuse_error(const struct extfuse *ef)
+{
+	return ef ? ef->error : open_error;
+}
+
+const char *error_sentence(int err)
+{
+	switch (err) {
+	case EPERM:
+	case EACCES:
+		return "permission denied (this takes CAP_SYS_ADMIN in the initial user namespace)";
+	case EOPNOTSUPP:
+		return "not supported by the extfuse module that is loaded";
+	default:
+		return strerror(err);
+	}
+}

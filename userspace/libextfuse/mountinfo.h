@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* /proc/self/mountinfo, see proc_pid_mountinfo(5). */
+#ifndef LIBEXTFUSE_MOUNTINFO_H
+#define LIBEXTFUSE_MOUNTINFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct mountinfo {
+	int mnt_id;
+	uint32_t dev_major, dev_minor;
+	/* Decoded: any byte but NUL may be in there. Point into the line. */
+	char *mount_point;
+	char *fstype;
+};
+
+/*
+ * Takes @line, without its newline, apart in place. False if it is no line of
+ * mountinfo.
+ */
+bool mountinfo_parse(char *line, struct mountinfo *info);
+
+/*
+ * Calls @cb for every mount in @stream, oldest first, until it returns nonzero,
+ * and returns that. Lines that cannot be parsed are passed over.
+ */
+int mountinfo_for_each(FILE *stream, int (*cb)(const struct mountinfo *info, void *arg), void *arg);
+
+/*
+ * The type of the file system that @fd, which may be O_PATH, is on, in @type;
+ * empty if it cannot be found out.
+ */
+void mountinfo_fstype_of(int fd, char *type, size_t size);
+
+#endif
