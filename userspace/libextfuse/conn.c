@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Connections: what the module binds, lists and counts. */
+#include <errno.h>
+#include <netlink/msg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "mountinfo.h"
+#include "netlink.h"
+
+/*
+ * Completes the sentence for an error of a request about @fd (-1: about none):
+ * the module cannot know a file system by the name that the user knows, and an
+ * error may come without a sentence.
+ */
+static int explain(struct extfuse *ef, int err, int fd)
+{
+	char type[64] = "";
+
+	if (!err)
+		return 0;
+	if (!ef->error[0])
+		return fail(ef, -err, "%s", error_sentence(-err));
+	if (fd >= 0 && !strcmp(ef->error, "not a FUSE mount")) {
+		mountinfo_fstype_of(fd, type, sizeof(type));
+		if (type[0])
+			return fail(ef, -err, "not a FUSE mount (%s)", type);
+	}
+	return err;
+}
+
+/* For requests that are answered with exactly one message. */
+static int exchange_one(struct extfuse *ef, struct nl_msg *msg, int fd, struct reply *reply)
+{
+	int err = explain(ef, exchange(ef, msg, reply), fd);
+
+	if (err)
+		return err;
+	if (!reply->nr) {
+		reply_free(reply);
+		return fail(ef, EPROTO, "the extfuse module's reply is empty");
+	}
+	return 0;
+}
+
+int extfuse_version(struct extfuse *ef, struct extfuse_version *v)
+{
+	struct reply reply;
+	int err;
+
+	memset(v, 0, sizeof(*v));
+	err = exchange_one(ef, build_request(ef->family, EXTFUSE_CMD_VERSION_GET, NLM_F_ACK), -1,
+			   &reply);
+	if (err)
+		return err;
+	err = parse_version(ef, nlmsg_hdr(reply.msgs[0]), v);
+	reply_free(&reply);
+	return err;
+}
+
+int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
+		 uint64_t *conn)
+{
+	struct reply reply;
+	uint64_t id;
+	int err;
+
+	if (fd < 0)
+		return fail(ef, EBADF, "%s", strerror(EBADF));
+	/* What is too long for the attribute cannot be the name of a policy either. */
+	if (!policy[0] || strlen(policy) >= EXTFUSE_POLICY_NAME_LEN)
+		return fail(ef, ENOENT, "no such policy");
+
+	err = exchange_one(ef, build_bind(ef->family, fd, policy, ttl_ms, replace), fd, &reply);
+	if (err)
+		return err;
+	err = parse_bound(ef, nlmsg_hdr(reply.msgs[0]), &id);
+	reply_free(&reply);
+	if (!err && conn)
+		*conn = id;
+	return err;
+}
+
+int extfuse_unbind(struct extfuse *ef, int fd)
+{
+	struct reply reply;
+	int err;
+
+	if (fd < 0)
+		return fail(ef, EBADF, "%s", strerror(EBADF));
+	err = exchange(ef, build_fd_request(ef->family, EXTFUSE_CMD_UNBIND, NLM_F_ACK, fd), &reply);
+	reply_free(&reply);
+	return explain(ef, err, fd);
+}
+
+int extfuse_policy_list(struct extfuse *ef,
+			int (*cb)(const struct extfuse_policy_info *info, void *arg), void *arg)
+{
+	struct extfuse_policy_info info;
+	struct reply reply;
+	unsigned int i;
+	int err;
+
+	err = explain(ef, exchange(ef, build_request(ef->family, EXTFUSE_CMD_POLICY_GET,
+						     NLM_F_DUMP), &reply), -1);
+	for (i = 0; !err && i < reply.nr; i++)
+		err = parse_policy(ef, nlmsg_hdr(reply.msgs[i]), &info) ?: cb(&info, arg);
+	reply_free(&reply);
+	return err;
+}
+
+int extfuse_conn_list(struct extfuse *ef,
+		      int (*cb)(const struct extfuse_conn_info *info, void *arg), void *arg)
+{
+	struct extfuse_conn_info info;
+	struct reply reply;
+	unsigned int i;
+	int err;
+
+	err = explain(ef, exchange(ef, build_request(ef->family, EXTFUSE_CMD_CONN_GET,
+						     NLM_F_DUMP), &reply), -1);
+	for (i = 0; !err && i < reply.nr; i++)
+		err = parse_conn(ef, nlmsg_hdr(reply.msgs[i]), &info) ?: cb(&info, arg);
+	reply_free(&reply);
+	return err;
+}
+
+int extfuse_stats(struct extfuse *ef, int fd,
+		  int (*cb)(const struct extfuse_conn_info *info,
+			    const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
+		  void *arg)
+{
+	struct extfuse_conn_info info;
+	struct extfuse_op_stats *ops;
+	struct reply reply;
+	unsigned int i, nr_ops;
+	int err;
+
+	err = explain(ef, exchange(ef, build_fd_request(ef->family, EXTFUSE_CMD_STATS_GET,
+							NLM_F_DUMP, fd), &reply), fd);
+	if (!err && fd >= 0 && !reply.nr)
+		err = fail(ef, ENOENT, "not bound");
+	for (i = 0; !err && i < reply.nr; i++) {
+		err = parse_stats(ef, nlmsg_hdr(reply.msgs[i]), &info, &ops, &nr_ops);
+		if (!err) {
+			err = cb(&info, ops, nr_ops, arg);
+			free(ops);
+		}
+	}
+	reply_free(&reply);
+	return err;
+}
