@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nobody waits for a background request (readahead, write-back, asynchronous
+ * direct I/O, RELEASE); fs/fuse calls args->end when it is over, also when the
+ * connection is aborted. For requests whose end the policy wants to hear of, the
+ * callback is replaced by ours, and a record keeps the original.
+ */
+#include <linux/hash.h>
+#include <linux/slab.h>
+#include <linux/srcu.h>
+
+#include "background.h"
+#include "ops.h"
+
+#define BUCKET_BITS 6
+
+/* Holds references to the binding and the policy until the request ends. */
+struct extfuse_background {
+	struct hlist_node node;
+	xf_end_t end;
+	struct extfuse_policy *policy;
+	struct extfuse_ctx ctx;
+};
+
+static struct {
+	spinlock_t lock;
+	struct hlist_head head;
+} buckets[1 << BUCKET_BITS];
+
+static struct kmem_cache *background_cache;
+
+static unsigned int bucket_of(const struct fuse_args *args)
+{
+	return hash_ptr(args, BUCKET_BITS);
+}
+
+static struct extfuse_background *take(const struct fuse_args *args)
+{
+	unsigned int i = bucket_of(args);
+	struct extfuse_background *bg;
+	unsigned long flags;
+
+	spin_lock_irqsave(&buckets[i].lock, flags);
+	hlist_for_each_entry(bg, &buckets[i].head, node) {
+		if (bg->ctx.args != args)
+			continue;
+		hlist_del(&bg->node);
+		break;
+	}
+	spin_unlock_irqrestore(&buckets[i].lock, flags);
+	return bg;
+}
+
+static XF_END_PROTO(background_end)
+{
+	struct extfuse_background *bg = take(args);
+	const struct extfuse_ops *ops;
+	xf_end_t end = bg->end;
+	int idx;
+
+	/* before the kernel acts on the reply: nothing cached may outlive it */
+	idx = srcu_read_lock(&extfuse_srcu);
+	ops = extfuse_policy_ops(bg->policy);
+	if (ops) {
+		bg->ctx.req.flags |= EXTFUSE_REQ_REPLY;
+		bg->ctx.op->done(ops, &bg->ctx, error);
+	}
+	srcu_read_unlock(&extfuse_srcu, idx);
+
+	*xf_args_end(args) = end;
+	extfuse_policy_put(bg->policy);
+	extfuse_conn_put(bg->ctx.conn);
+	kmem_cache_free(background_cache, bg);
+	XF_END_CALL(end);
+}
+
+/**
+ * extfuse_background_track - have the policy told when a request ends
+ * @ctx: the request, about to be sent to the daemon
+ * @policy: whose callback it is
+ *
+ * Context: atomic, inside extfuse_srcu.
+ * Return: false without memory; the policy then never hears the end, which for
+ * a cache means an inode that it does not serve again, not a stale one.
+ */
+bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_policy *policy)
+{
+	xf_end_t *end = xf_args_end(ctx->args);
+	unsigned int i = bucket_of(ctx->args);
+	struct extfuse_background *bg;
+	unsigned long flags;
+
+	bg = kmem_cache_alloc(background_cache, GFP_ATOMIC | __GFP_NOWARN);
+	if (!bg)
+		return false;
+	extfuse_conn_get(ctx->conn);
+	extfuse_policy_get(policy);
+	bg->end = *end;
+	bg->policy = policy;
+	bg->ctx = *ctx;
+
+	spin_lock_irqsave(&buckets[i].lock, flags);
+	hlist_add_head(&bg->node, &buckets[i].head);
+	spin_unlock_irqrestore(&buckets[i].lock, flags);
+	*end = background_end;
+	return true;
+}
+
+int extfuse_background_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(buckets); i++)
+		spin_lock_init(&buckets[i].lock);
+	background_cache = KMEM_CACHE(extfuse_background, 0);
+	return background_cache ? 0 : -ENOMEM;
+}
+
+/* Every record held a binding, and every binding the module: there are none left. */
+void extfuse_background_exit(void)
+{
+	kmem_cache_destroy(background_cache);
+}

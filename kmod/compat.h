@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Differences between the public interfaces of the supported kernels. */
+#ifndef EXTFUSE_COMPAT_H
+#define EXTFUSE_COMPAT_H
+
+#include <linux/btf.h>
+#include <linux/fprobe.h>
+#include <linux/fs.h>
+#include <linux/fuse.h>
+#include <linux/version.h>
+
+/* Protocol 7.45 */
+#define EXTFUSE_OP_COPY_FILE_RANGE_64 53
+
+static inline bool extfuse_inode_is_new(struct inode *inode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	return inode_state_read_once(inode) & I_NEW;
+#else
+	return READ_ONCE(inode->i_state) & I_NEW;
+#endif
+}
+
+/* Since 7.0 the verifier trusts nothing else anyway. */
+#ifndef KF_TRUSTED_ARGS
+#define KF_TRUSTED_ARGS 0
+#endif
+
+/* Arguments of a function that an fprobe stopped at. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+typedef struct ftrace_regs extfuse_fprobe_regs;
+#define extfuse_fprobe_arg(regs, n) ftrace_regs_get_argument(regs, n)
+#else
+typedef struct pt_regs extfuse_fprobe_regs;
+#define extfuse_fprobe_arg(regs, n) regs_get_kernel_argument(regs, n)
+#endif
+
+#endif

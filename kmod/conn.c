@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Binding policies to FUSE connections, and the ways in which a binding ends. */
+#include <linux/file.h>
+#include <linux/kallsyms.h>
+#include <linux/magic.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "conn.h"
+#include "dispatch.h"
+
+LIST_HEAD(extfuse_conns);
+DEFINE_SPINLOCK(extfuse_conns_lock);
+struct workqueue_struct *extfuse_wq;
+static u64 last_id;			/* under extfuse_mutex */
+
+static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy);
+
+static void conn_free(struct work_struct *work)
+{
+	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, free_work);
+
+	mutex_lock(&extfuse_mutex);
+	set_policy(conn, NULL);
+	mutex_unlock(&extfuse_mutex);
+	synchronize_srcu(&extfuse_srcu);
+	extfuse_lookups_free(&conn->lookups);
+	free_percpu(conn->stats);
+	kfree(conn);
+	module_put(THIS_MODULE);
+}
+
+/* Any context. */
+void extfuse_conn_put(struct extfuse_conn *conn)
+{
+	if (refcount_dec_and_test(&conn->refs))
+		queue_work(extfuse_wq, &conn->free_work);
+}
+
+static void unlist(struct extfuse_conn *conn)
+{
+	spin_lock(&extfuse_conns_lock);
+	list_del_rcu(&conn->node);
+	spin_unlock(&extfuse_conns_lock);
+}
+
+/*
+ * The last reference to the connection is gone: fs/fuse calls this once, just
+ * before it frees the queue. Nobody can be on the way to it.
+ */
+static void extfuse_release(struct fuse_iqueue *fiq)
+{
+	struct extfuse_conn *conn = container_of(*xf_fiq_ops(fiq), struct extfuse_conn, ops);
+
+	unlist(conn);
+	if (conn->orig->release)
+		conn->orig->release(fiq);
+	extfuse_conn_put(conn);
+}
+
+/* The queue operations of /dev/fuse, by name: neither table is exported by every kernel. */
+static bool known_ops(const struct fuse_iqueue_ops *ops)
+{
+	static char name[KSYM_SYMBOL_LEN];	/* under extfuse_mutex */
+
+	sprint_symbol_no_offset(name, (unsigned long)ops->send_req);
+	return !strcmp(name, "fuse_dev_queue_req") || !strcmp(name, "fuse_uring_queue_fuse_req");
+}
+
+/*
+ * The connection of the mount that @file is on. What must be true of a right
+ * layout is checked before anything else is believed.
+ */
+static struct fuse_conn *conn_of_file(struct file *file, struct netlink_ext_ack *extack)
+{
+	struct super_block *sb = file->f_path.mnt->mnt_sb;
+	struct fuse_mount *fm = sb->s_fs_info;
+
+	if (S_ISCHR(file_inode(file)->i_mode) && sb->s_magic != FUSE_SUPER_MAGIC) {
+		NL_SET_ERR_MSG(extack, "a character device, not a FUSE mount (CUSE is not supported)");
+		return ERR_PTR(-EINVAL);
+	}
+	if (sb->s_magic != FUSE_SUPER_MAGIC) {
+		NL_SET_ERR_MSG_FMT(extack, "not a FUSE mount (%s)", sb->s_type->name);
+		return ERR_PTR(-EINVAL);
+	}
+	if (strcmp(sb->s_type->name, "fuse") && strcmp(sb->s_type->name, "fuseblk")) {
+		NL_SET_ERR_MSG_FMT(extack, "%s is not supported, only /dev/fuse", sb->s_type->name);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	if (!fm || xf_mount_sb(fm) != sb || !xf_conn_plausible(xf_mount_fc(fm))) {
+		NL_SET_ERR_MSG(extack, "the kernel's FUSE structures are not what the module was built for");
+		return ERR_PTR(-EPROTO);
+	}
+	return xf_mount_fc(fm);
+}
+
+static int check_bindable(struct fuse_conn *fc, struct netlink_ext_ack *extack)
+{
+	struct fuse_iqueue *fiq = xf_conn_fiq(fc);
+
+	if (!xf_fiq_connected(fiq)) {
+		NL_SET_ERR_MSG(extack, "the connection was aborted or its daemon is gone");
+		return -ENOTCONN;
+	}
+	if (!xf_conn_initialized(fc)) {
+		NL_SET_ERR_MSG(extack, "the daemon has not answered INIT yet");
+		return -EAGAIN;
+	}
+	if (xf_conn_minor(fc) < 12) {
+		NL_SET_ERR_MSG(extack, "the daemon speaks a FUSE protocol older than 7.12");
+		return -EOPNOTSUPP;
+	}
+	if (!known_ops(*xf_fiq_ops(fiq))) {
+		NL_SET_ERR_MSG(extack, "the connection's queue belongs to an unknown transport");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* Binding of the connection, by pointer. Under extfuse_mutex, which keeps it listed or not. */
+static struct extfuse_conn *bound_conn(const struct fuse_conn *fc)
+{
+	struct extfuse_conn *conn, *found = NULL;
+
+	spin_lock(&extfuse_conns_lock);
+	list_for_each_entry(conn, &extfuse_conns, node)
+		if (conn->fc == fc)
+			found = conn;
+	spin_unlock(&extfuse_conns_lock);
+	return found;
+}
+
+static int call_init(struct extfuse_conn *conn, struct extfuse_policy *policy)
+{
+	const struct extfuse_ops *ops;
+	struct extfuse_ctx ctx;
+	int idx, ret = 0;
+
+	extfuse_ctx_init(&ctx, conn, 0, 0);
+	idx = srcu_read_lock(&extfuse_srcu);
+	ops = extfuse_policy_ops(policy);
+	if (ops && ops->init)
+		ret = ops->init(&ctx.req);
+	srcu_read_unlock(&extfuse_srcu, idx);
+	return ret > 0 || ret < -MAX_ERRNO ? -EINVAL : ret;
+}
+
+static void call_exit(struct extfuse_conn *conn, struct extfuse_policy *policy)
+{
+	const struct extfuse_ops *ops;
+	struct extfuse_ctx ctx = { .conn = conn, .req.conn = conn->id };
+	int idx;
+
+	idx = srcu_read_lock(&extfuse_srcu);
+	ops = extfuse_policy_ops(policy);
+	if (ops && ops->exit)
+		ops->exit(&ctx.req);
+	srcu_read_unlock(&extfuse_srcu, idx);
+}
+
+/*
+ * Exchanges the policy of a binding. Requests on their way finish with the one
+ * they began with.
+ */
+static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy)
+{
+	struct extfuse_policy *old = rcu_dereference_protected(conn->policy,
+							       lockdep_is_held(&extfuse_mutex));
+
+	if (policy) {
+		extfuse_policy_get(policy);
+		policy->bindings++;
+	}
+	rcu_assign_pointer(conn->policy, policy);
+	if (old) {
+		synchronize_srcu(&extfuse_srcu);
+		call_exit(conn, old);
+		old->bindings--;
+		extfuse_policy_put(old);
+	}
+}
+
+/**
+ * extfuse_conns_replace_policy - a policy goes or is updated
+ * @old: policy that is going
+ * @new: its successor, or NULL: the mounts are then served by their daemons
+ */
+void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_policy *new)
+{
+	struct extfuse_conn *conn;
+	bool again;
+
+	/* set_policy() sleeps: one binding at a time, kept by a reference */
+	do {
+		again = false;
+		spin_lock(&extfuse_conns_lock);
+		list_for_each_entry(conn, &extfuse_conns, node) {
+			if (rcu_access_pointer(conn->policy) != old ||
+			    !refcount_inc_not_zero(&conn->refs))
+				continue;
+			again = true;
+			break;
+		}
+		spin_unlock(&extfuse_conns_lock);
+		if (again) {
+			set_policy(conn, new && !call_init(conn, new) ? new : NULL);
+			extfuse_conn_put(conn);
+		}
+	} while (again);
+}
+
+static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *sb)
+{
+	struct extfuse_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+
+	if (!conn)
+		return NULL;
+	conn->stats = alloc_percpu(struct extfuse_stats);
+	if (!conn->stats || extfuse_lookups_init(&conn->lookups)) {
+		free_percpu(conn->stats);
+		kfree(conn);
+		return NULL;
+	}
+	conn->ops = (struct fuse_iqueue_ops){
+		.send_forget = extfuse_send_forget,
+		.send_interrupt = extfuse_send_interrupt,
+		.send_req = extfuse_send_req,
+		.release = extfuse_release,
+	};
+	conn->fc = fc;
+	conn->fiq = xf_conn_fiq(fc);
+	conn->orig = *xf_fiq_ops(conn->fiq);
+	conn->sb = sb;
+	conn->id = ++last_id;
+	conn->dev = xf_conn_dev(fc);
+	conn->owner = xf_conn_user_id(fc);
+	get_random_bytes(conn->name_key, sizeof(conn->name_key));
+	init_llist_head(&conn->answered);
+	INIT_WORK(&conn->complete_work, extfuse_complete_work);
+	INIT_WORK(&conn->free_work, conn_free);
+	refcount_set(&conn->refs, 1);
+	return conn;
+}
+
+static void conn_discard(struct extfuse_conn *conn)
+{
+	extfuse_lookups_free(&conn->lookups);
+	free_percpu(conn->stats);
+	kfree(conn);
+}
+
+static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse_policy *policy,
+		    u64 ttl, u64 *id, struct netlink_ext_ack *extack)
+{
+	struct extfuse_conn *conn;
+	int err;
+
+	err = check_bindable(fc, extack);
+	if (err)
+		return err;
+	conn = conn_new(fc, sb);
+	if (!conn)
+		return -ENOMEM;
+	conn->ttl = ttl;
+	err = call_init(conn, policy);
+	if (err) {
+		NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", policy->name);
+		goto discard;
+	}
+	if (!try_module_get(THIS_MODULE)) {
+		err = -ENODEV;
+		goto discard;
+	}
+	set_policy(conn, policy);
+	spin_lock(&extfuse_conns_lock);
+	list_add_tail_rcu(&conn->node, &extfuse_conns);
+	spin_unlock(&extfuse_conns_lock);
+
+	/* from here on requests come in */
+	if (cmpxchg(xf_fiq_ops(conn->fiq), conn->orig, &conn->ops) != conn->orig) {
+		NL_SET_ERR_MSG(extack, "the connection's queue changed hands meanwhile");
+		unlist(conn);
+		extfuse_conn_put(conn);
+		return -EAGAIN;
+	}
+	*id = conn->id;
+	return 0;
+
+discard:
+	conn_discard(conn);
+	return err;
+}
+
+static int bind_again(struct extfuse_conn *conn, struct extfuse_policy *policy, u64 ttl,
+		      bool replace, u64 *id, struct netlink_ext_ack *extack)
+{
+	struct extfuse_policy *old = rcu_dereference_protected(conn->policy,
+							       lockdep_is_held(&extfuse_mutex));
+	int err;
+
+	if (!replace && old) {
+		NL_SET_ERR_MSG_FMT(extack, "already bound to policy %s", old->name);
+		return -EBUSY;
+	}
+	err = call_init(conn, policy);
+	if (err) {
+		NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", policy->name);
+		return err;
+	}
+	WRITE_ONCE(conn->ttl, ttl);
+	set_policy(conn, policy);
+	*id = conn->id;
+	return 0;
+}
+
+/**
+ * extfuse_bind - bind a mount's connection to a policy
+ * @file: any file on the mount; keeps the mount for the time of the call
+ * @name: policy
+ * @ttl: ns for which answers may be kept at the least
+ * @replace: exchange the policy of a connection that is bound already
+ * @id: receives the connection id
+ * @extack: receives the reason of an error
+ *
+ * Context: process context, may sleep.
+ */
+int extfuse_bind(struct file *file, const char *name, u64 ttl, bool replace, u64 *id,
+		 struct netlink_ext_ack *extack)
+{
+	struct extfuse_policy *policy;
+	struct extfuse_conn *conn;
+	struct fuse_conn *fc;
+	int err;
+
+	mutex_lock(&extfuse_mutex);
+	fc = conn_of_file(file, extack);
+	err = PTR_ERR_OR_ZERO(fc);
+	if (err)
+		goto unlock;
+	policy = extfuse_policy_find(name);
+	if (!policy) {
+		NL_SET_ERR_MSG_FMT(extack, "no such policy: %s", name);
+		err = -ENOENT;
+		goto unlock;
+	}
+	conn = bound_conn(fc);
+	if (conn)
+		err = bind_again(conn, policy, ttl, replace, id, extack);
+	else
+		err = bind_new(fc, file->f_path.mnt->mnt_sb, policy, ttl, id, extack);
+unlock:
+	mutex_unlock(&extfuse_mutex);
+	return err;
+}
+
+/*
+ * LOOKUPs that were answered but have not reached their inodes are a matter of
+ * microseconds, unless their task waits for an inode that is being created or
+ * freed.
+ */
+#define SETTLE_TRIES 5000
+
+static bool settle(struct extfuse_conn *conn)
+{
+	bool settled = true;
+	unsigned int i;
+
+	down_read(xf_conn_killsb(conn->fc));
+	/* without a super block no FORGET is sent any more */
+	if (!list_empty(xf_conn_mounts(conn->fc))) {
+		for (i = 0; i < SETTLE_TRIES; i++) {
+			settled = extfuse_lookups_settle(&conn->lookups, conn->sb);
+			if (settled)
+				break;
+			schedule_timeout_uninterruptible(1);
+		}
+	}
+	up_read(xf_conn_killsb(conn->fc));
+	return settled;
+}
+
+/*
+ * Takes the module out of a living connection, whose reference the caller
+ * holds. First nobody may be answering (so that the counts of LOOKUPs can be
+ * settled), then the queue gets its operations back, then everyone must have
+ * left who came in before: rcu_tasks for a task preempted between its look at
+ * the operations and our functions, SRCU for one inside them.
+ */
+static int detach(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
+{
+	set_policy(conn, NULL);
+	synchronize_srcu(&extfuse_srcu);
+	synchronize_rcu_tasks();
+	if (!settle(conn)) {
+		NL_SET_ERR_MSG(extack, "lookups are still under way, try again; the policy is off");
+		return -EBUSY;
+	}
+	if (cmpxchg(xf_fiq_ops(conn->fiq), &conn->ops, conn->orig) != &conn->ops) {
+		NL_SET_ERR_MSG(extack, "someone else replaced the queue's operations; the policy is off");
+		return -EBUSY;
+	}
+	synchronize_rcu_tasks();
+	synchronize_srcu(&extfuse_srcu);
+	unlist(conn);
+	extfuse_conn_put(conn);
+	return 0;
+}
+
+/* A binding by connection id, with a reference to its connection. */
+static struct extfuse_conn *conn_by_id(u64 id)
+{
+	struct extfuse_conn *conn, *found = NULL;
+
+	spin_lock(&extfuse_conns_lock);
+	list_for_each_entry(conn, &extfuse_conns, node) {
+		/* listed until its release has run, so the memory is there */
+		if (conn->id == id && refcount_inc_not_zero(xf_conn_count(conn->fc)))
+			found = conn;
+	}
+	spin_unlock(&extfuse_conns_lock);
+	return found;
+}
+
+/**
+ * extfuse_unbind - undo a binding
+ * @file: any file on the mount, or NULL
+ * @id: connection id, if @file is NULL
+ * @extack: receives the reason of an error
+ *
+ * Context: process context, sleeps for a grace period.
+ */
+int extfuse_unbind(struct file *file, u64 id, struct netlink_ext_ack *extack)
+{
+	struct extfuse_conn *conn;
+	struct fuse_conn *fc;
+	int err;
+
+	mutex_lock(&extfuse_mutex);
+	if (file) {
+		fc = conn_of_file(file, extack);
+		err = PTR_ERR_OR_ZERO(fc);
+		if (err)
+			goto unlock;
+		conn = bound_conn(fc);
+		id = conn ? conn->id : 0;
+	}
+	conn = conn_by_id(id);
+	if (!conn) {
+		NL_SET_ERR_MSG(extack, "not bound");
+		err = -ENOENT;
+		goto unlock;
+	}
+	fc = conn->fc;
+	err = detach(conn, extack);
+	mutex_unlock(&extfuse_mutex);
+	fuse_conn_put(fc);
+	return err;
+
+unlock:
+	mutex_unlock(&extfuse_mutex);
+	return err;
+}
+
+u64 extfuse_conn_id(struct file *file)
+{
+	struct extfuse_conn *conn;
+	struct fuse_conn *fc;
+	u64 id = 0;
+
+	mutex_lock(&extfuse_mutex);
+	fc = conn_of_file(file, NULL);
+	if (!IS_ERR(fc)) {
+		conn = bound_conn(fc);
+		if (conn)
+			id = conn->id;
+	}
+	mutex_unlock(&extfuse_mutex);
+	return id;
+}
+
+int extfuse_conn_init(void)
+{
+	extfuse_wq = alloc_workqueue("extfuse", WQ_MEM_RECLAIM, 0);
+	return extfuse_wq ? 0 : -ENOMEM;
+}
+
+/* No binding is left, or the module would be in use; one may still be on its way to be freed. */
+void extfuse_conn_exit(void)
+{
+	destroy_workqueue(extfuse_wq);
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The request path: a bound connection's queue operations.
+ *
+ * Everything here fails open: without a policy, with one that is going away, or
+ * for an opcode that nobody knows, a request goes to the daemon as if the module
+ * were not there.
+ */
+#include <linux/srcu.h>
+
+#include "background.h"
+#include "ops.h"
+#include "wait.h"
+
+void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid)
+{
+	memset(ctx, 0, sizeof(*ctx));
+	ctx->conn = conn;
+	ctx->req.conn = conn->id;
+	ctx->req.ttl = conn->ttl;
+	ctx->req.nodeid = nodeid;
+	ctx->req.opcode = opcode;
+	ctx->req.epoch = xf_conn_epoch(conn->fc);
+	if (xf_conn_default_permissions(conn->fc))
+		ctx->req.flags |= EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+	if (xf_conn_writeback_cache(conn->fc))
+		ctx->req.flags |= EXTFUSE_REQ_WRITEBACK_CACHE;
+}
+
+static void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse_conn *conn,
+			 const struct extfuse_op *op, struct fuse_req *req)
+{
+	const struct fuse_in_header *in = xf_req_in(req);
+
+	extfuse_ctx_init(ctx, conn, in->opcode, in->nodeid);
+	ctx->op = op;
+	ctx->args = xf_req_args(req);
+	ctx->req.uid = in->uid;
+	ctx->req.gid = in->gid;
+	ctx->req.pid = in->pid;
+}
+
+/* Names start after the structures; an empty argument in front of them is padding. */
+int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const char **name)
+{
+	const struct xf_in_arg *in;
+	unsigned int i, nr;
+	int ext;
+
+	if (ctx->name) {
+		*name = ctx->name->name;
+		return which ? -ENOENT : ctx->name->len;
+	}
+	if (!ctx->args || !ctx->op)
+		return -ENOENT;
+	nr = xf_args_in_num(ctx->args);
+	ext = xf_args_ext(ctx->args);
+	for (i = ctx->op->structs; i < nr; i++) {
+		in = xf_args_in(ctx->args, i);
+		if (!in->size || !in->value || i == ext)
+			continue;
+		if (which--)
+			continue;
+		*name = in->value;
+		/* the terminating NUL is there or not, depending on kernel and opcode */
+		return in->size - ((*name)[in->size - 1] == '\0');
+	}
+	return -ENOENT;
+}
+
+int extfuse_ctx_reply_room(const struct extfuse_ctx *ctx, void **data)
+{
+	const struct xf_arg *out;
+	unsigned int len;
+
+	if (!ctx->args || !xf_args_out_num(ctx->args) || !xf_args_out_argvar(ctx->args))
+		return -EINVAL;
+	out = xf_args_out(ctx->args, 0);
+	if (xf_args_out_pages(ctx->args)) {
+		*data = xf_args_page(ctx->args, &len);
+		return *data ? min(len, out->size) : -EINVAL;
+	}
+	*data = out->value;
+	return out->size;
+}
+
+/* The answer is final: give it the size that extfuse_reply_set() was told. */
+static void finish_reply(struct extfuse_ctx *ctx)
+{
+	struct xf_arg *out = xf_args_out(ctx->args, 0);
+
+	if (!ctx->reply_set)
+		return;
+	if (xf_args_out_argvar(ctx->args))
+		out->size = ctx->reply_len;
+	else
+		*(struct fuse_getxattr_out *)out->value =
+			(struct fuse_getxattr_out){ .size = ctx->reply_len };
+}
+
+static void end_request(struct fuse_req *req, int error)
+{
+	xf_req_out(req)->error = error;
+	clear_bit(XF_FR_PENDING, xf_req_flags(req));
+	fuse_request_end(req);
+}
+
+/* Asks the policy; EXTFUSE_PASS, 0 or -errno. Inside extfuse_srcu. */
+static int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	u32 opcode = ctx->req.opcode;
+	int ret = ctx->op->pre(ops, ctx);
+
+	if (ctx->req.flags & EXTFUSE_REQ_BACKGROUND)
+		extfuse_count(ctx->conn, opcode, background);
+	if (likely(ret <= 0)) {
+		extfuse_count(ctx->conn, opcode, answered);
+		if (ret)
+			extfuse_count(ctx->conn, opcode, errors);
+		else
+			finish_reply(ctx);
+		return ret;
+	}
+	if (ret != EXTFUSE_PASS)
+		extfuse_count(ctx->conn, opcode, bugs);
+	extfuse_count(ctx->conn, opcode, passed);
+	return EXTFUSE_PASS;
+}
+
+static const struct extfuse_ops *conn_ops(struct extfuse_conn *conn,
+					  struct extfuse_policy **policy)
+{
+	*policy = srcu_dereference(conn->policy, &extfuse_srcu);
+	return *policy ? extfuse_policy_ops(*policy) : NULL;
+}
+
+static const struct extfuse_op *op_of(struct fuse_req *req)
+{
+	const struct fuse_args *args = xf_req_args(req);
+	const struct extfuse_op *op = extfuse_op_of(xf_args_opcode(args));
+
+	if (!op || xf_args_noreply(args) || (xf_args_force(args) && !op->forced))
+		return NULL;
+	return op;
+}
+
+static void pass(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	extfuse_count(conn, xf_args_opcode(xf_req_args(req)), passed);
+	conn->orig->send_req(fiq, req);
+}
+
+/*
+ * A request that a task waits for: process context, no spinlocks, possibly
+ * inode locks. Enters with extfuse_srcu held and leaves without.
+ */
+static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+			    struct fuse_req *req, int idx)
+{
+	const struct extfuse_op *op = op_of(req);
+	const struct fuse_iqueue_ops *orig = conn->orig;
+	const struct extfuse_ops *ops;
+	struct extfuse_policy *policy;
+	struct extfuse_ctx ctx;
+	int ret;
+
+	ops = op ? conn_ops(conn, &policy) : NULL;
+	if (!ops || !xf_fiq_connected(fiq)) {
+		extfuse_count(conn, xf_args_opcode(xf_req_args(req)), passed);
+		srcu_read_unlock(&extfuse_srcu, idx);
+		orig->send_req(fiq, req);
+		return;
+	}
+
+	ctx_init_req(&ctx, conn, op, req);
+	ret = ask(ops, &ctx);
+	if (likely(ret != EXTFUSE_PASS)) {
+		srcu_read_unlock(&extfuse_srcu, idx);
+		end_request(req, ret);
+		return;
+	}
+	if (!extfuse_op_wants_done(op, ops)) {
+		srcu_read_unlock(&extfuse_srcu, idx);
+		orig->send_req(fiq, req);
+		return;
+	}
+
+	/* Nothing may be held while the daemon thinks, except that it all still exists. */
+	extfuse_conn_get(conn);
+	extfuse_policy_get(policy);
+	srcu_read_unlock(&extfuse_srcu, idx);
+
+	orig->send_req(fiq, req);
+	if (extfuse_wait_reply(conn, fiq, req))
+		ret = xf_req_out(req)->error;
+	else
+		ret = -EINTR;
+
+	idx = srcu_read_lock(&extfuse_srcu);
+	ops = extfuse_policy_ops(policy);
+	if (ops) {
+		ctx.req.flags |= EXTFUSE_REQ_REPLY;
+		op->done(ops, &ctx, ret);
+	}
+	srcu_read_unlock(&extfuse_srcu, idx);
+	extfuse_policy_put(policy);
+	extfuse_conn_put(conn);
+}
+
+/*
+ * Completes answered background requests. fs/fuse sends them under a lock that
+ * completion takes again, hence the work item; one does for all that queue up
+ * before it runs.
+ */
+void extfuse_complete_work(struct work_struct *work)
+{
+	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, complete_work);
+	struct llist_node *node = llist_del_all(&conn->answered), *next;
+
+	for (; node; node = next) {
+		next = node->next;
+		fuse_request_end(xf_req_of_list(node));
+	}
+	extfuse_conn_put(conn);
+}
+
+static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int error)
+{
+	static_assert(sizeof(struct llist_node) <= sizeof(struct list_head));
+
+	xf_req_out(req)->error = error;
+	clear_bit(XF_FR_PENDING, xf_req_flags(req));
+	if (llist_add((struct llist_node *)xf_req_list(req), &conn->answered)) {
+		extfuse_conn_get(conn);
+		if (!queue_work(extfuse_wq, &conn->complete_work))
+			extfuse_conn_put(conn);
+	}
+}
+
+/* Under fs/fuse's bg_lock: nothing here sleeps or completes the request. */
+static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+			    struct fuse_req *req)
+{
+	const struct extfuse_op *op = op_of(req);
+	const struct extfuse_ops *ops;
+	struct extfuse_policy *policy;
+	struct extfuse_ctx ctx;
+	int ret;
+
+	ops = op ? conn_ops(conn, &policy) : NULL;
+	if (!ops || !xf_fiq_connected(fiq)) {
+		pass(conn, fiq, req);
+		return;
+	}
+	ctx_init_req(&ctx, conn, op, req);
+	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
+	ret = ask(ops, &ctx);
+	if (ret != EXTFUSE_PASS) {
+		complete_later(conn, req, ret);
+		return;
+	}
+	if (extfuse_op_wants_done(op, ops) && xf_req_test(req, XF_FR_ASYNC))
+		extfuse_background_track(&ctx, policy);
+	conn->orig->send_req(fiq, req);
+}
+
+void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	int idx = srcu_read_lock(&extfuse_srcu);
+	struct extfuse_conn *conn = extfuse_conn_of(fiq);
+
+	if (unlikely(!conn)) {
+		/* unbound between the caller's look at the operations and here */
+		srcu_read_unlock(&extfuse_srcu, idx);
+		READ_ONCE(*xf_fiq_ops(fiq))->send_req(fiq, req);
+	} else if (xf_req_test(req, XF_FR_BACKGROUND)) {
+		send_background(conn, fiq, req);
+		srcu_read_unlock(&extfuse_srcu, idx);
+	} else {
+		send_foreground(conn, fiq, req, idx);
+	}
+}
+
+/* May run in memory reclaim. */
+void extfuse_send_forget(struct fuse_iqueue *fiq, struct fuse_forget_link *link)
+{
+	int idx = srcu_read_lock(&extfuse_srcu);
+	struct extfuse_conn *conn = extfuse_conn_of(fiq);
+	struct fuse_forget_one *one = xf_forget_one(link);
+	const struct extfuse_ops *ops;
+	struct extfuse_policy *policy;
+	struct extfuse_ctx ctx;
+
+	if (unlikely(!conn)) {
+		srcu_read_unlock(&extfuse_srcu, idx);
+		READ_ONCE(*xf_fiq_ops(fiq))->send_forget(fiq, link);
+		return;
+	}
+	ops = conn_ops(conn, &policy);
+	if (ops && ops->forget) {
+		extfuse_ctx_init(&ctx, conn, FUSE_FORGET, one->nodeid);
+		ops->forget(&ctx.req, one->nlookup);
+	}
+	one->nlookup -= extfuse_lookup_forget(&conn->lookups, one->nodeid, one->nlookup);
+	if (one->nlookup) {
+		extfuse_count(conn, FUSE_FORGET, passed);
+		conn->orig->send_forget(fiq, link);
+	} else {
+		extfuse_count(conn, FUSE_FORGET, answered);
+		kfree(link);
+	}
+	srcu_read_unlock(&extfuse_srcu, idx);
+}
+
+void extfuse_send_interrupt(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	int idx = srcu_read_lock(&extfuse_srcu);
+	struct extfuse_conn *conn = extfuse_conn_of(fiq);
+	const struct fuse_iqueue_ops *ops = conn ? conn->orig : READ_ONCE(*xf_fiq_ops(fiq));
+
+	ops->send_interrupt(fiq, req);
+	srcu_read_unlock(&extfuse_srcu, idx);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A request on its way through a policy. */
+#ifndef EXTFUSE_DISPATCH_H
+#define EXTFUSE_DISPATCH_H
+
+#include "conn.h"
+
+struct extfuse_op;
+
+/*
+ * Lives on the stack of the function that calls the policy, or in the record of
+ * a background request. Policies see @req; kfuncs find the rest behind it.
+ */
+struct extfuse_ctx {
+	struct extfuse_req req;
+	struct extfuse_conn *conn;
+	const struct extfuse_op *op;
+	struct fuse_args *args;		/* NULL for forget, notifications, init, exit */
+	const struct qstr *name;	/* of a notification */
+	u32 reply_len;			/* extfuse_reply_set() */
+	bool reply_set;
+	bool fresh;			/* attributes come from the backing file, just now */
+};
+
+static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
+{
+	return container_of(req, struct extfuse_ctx, req);
+}
+
+void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid);
+
+/* The @which'th name of the request: its length, or -ENOENT. */
+int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const char **name);
+
+/* Where a reply of variable length goes: its room, or -errno. */
+int extfuse_ctx_reply_room(const struct extfuse_ctx *ctx, void **data);
+
+
+#endif

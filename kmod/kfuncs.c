@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Functions that policies may call. All take the request that the callback was
+ * given; none keeps anything beyond the call.
+ */
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/module.h>
+#include <linux/siphash.h>
+
+#include "backing.h"
+#include "compat.h"
+#include "dispatch.h"
+#include "kfuncs.h"
+
+__bpf_kfunc_start_defs();
+
+/**
+ * extfuse_req_name - copy a name that the request carries
+ * @req: the request
+ * @which: 0 for the first name, 1 for the second (rename)
+ * @buf: receives the name, without a terminating NUL
+ * @buf__sz: size of @buf
+ *
+ * File names have 1 to 255 bytes (up to 1023 from 6.18 on, if the daemon allows),
+ * any but NUL and '/'; xattr names likewise.
+ *
+ * Return: length of the name, -ENOENT if there is none, -E2BIG if @buf is too small.
+ */
+__bpf_kfunc int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, u32 buf__sz)
+{
+	const char *name;
+	int len = extfuse_ctx_name(extfuse_ctx_of(req), which, &name);
+
+	if (len < 0)
+		return len;
+	if (len > buf__sz)
+		return -E2BIG;
+	memcpy(buf, name, len);
+	return len;
+}
+
+/**
+ * extfuse_req_name_hash - 128-bit keyed hash of a name that the request carries
+ * @req: the request
+ * @which: 0 for the first name, 1 for the second (rename)
+ * @hash: receives the hash
+ *
+ * SipHash under two random keys of the binding: a map key of fixed size that
+ * nobody can make collide on purpose.
+ *
+ * Return: 0, or -ENOENT if there is no such name.
+ */
+__bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which,
+				      struct extfuse_name_hash *hash)
+{
+	const struct extfuse_ctx *ctx = extfuse_ctx_of(req);
+	const char *name;
+	int len = extfuse_ctx_name(ctx, which, &name);
+
+	if (len < 0)
+		return len;
+	hash->h[0] = siphash(name, len, &ctx->conn->name_key[0]);
+	hash->h[1] = siphash(name, len, &ctx->conn->name_key[1]);
+	return 0;
+}
+
+/**
+ * extfuse_reply_set - answer with data of variable length
+ * @req: a getxattr, listxattr or readlink request
+ * @data: the value, list of names, or link target (without NUL)
+ * @data__sz: its length in bytes
+ *
+ * A caller that only asked for the size gets that. Takes effect if the callback
+ * then returns 0.
+ *
+ * Return: 0; -ERANGE if the caller's buffer is too small, which is the right
+ * answer for an xattr; -EINVAL for other requests.
+ */
+__bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32 data__sz)
+{
+	struct extfuse_ctx *ctx = extfuse_ctx_of(req);
+	void *room;
+	int size;
+
+	switch (ctx->req.opcode) {
+	case FUSE_READLINK:
+		if (!data__sz)
+			return -EINVAL;
+		break;
+	case FUSE_GETXATTR:
+	case FUSE_LISTXATTR:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!ctx->args || (ctx->req.flags & EXTFUSE_REQ_REPLY))
+		return -EINVAL;
+
+	size = extfuse_ctx_reply_room(ctx, &room);
+	if (size >= 0) {
+		if (data__sz > size)
+			return -ERANGE;
+		memcpy(room, data, data__sz);
+	} else if (xf_args_out_num(ctx->args) != 1 ||
+		   xf_args_out(ctx->args, 0)->size != sizeof(struct fuse_getxattr_out)) {
+		return -EINVAL;
+	}
+	ctx->reply_len = data__sz;
+	ctx->reply_set = true;
+	return 0;
+}
+
+/**
+ * extfuse_reply_data - copy the daemon's data of variable length
+ * @req: a getxattr, listxattr or readlink request, in its reply callback
+ * @buf: receives the data
+ * @buf__sz: size of @buf
+ *
+ * Return: length of the data; -ENODATA if the caller only asked for the size,
+ * -E2BIG if @buf is too small, -EINVAL for other requests.
+ */
+__bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__sz)
+{
+	const struct extfuse_ctx *ctx = extfuse_ctx_of(req);
+	void *data;
+	int size;
+
+	if (!(ctx->req.flags & EXTFUSE_REQ_REPLY))
+		return -EINVAL;
+	switch (ctx->req.opcode) {
+	case FUSE_READLINK:
+	case FUSE_GETXATTR:
+	case FUSE_LISTXATTR:
+		break;
+	default:
+		return -EINVAL;
+	}
+	size = extfuse_ctx_reply_room(ctx, &data);
+	if (size < 0)
+		return -ENODATA;
+	if (size > buf__sz)
+		return -E2BIG;
+	memcpy(buf, data, size);
+	return size;
+}
+
+/**
+ * extfuse_backing_getattr - attributes of a backing file, as they are now
+ * @req: a lookup or getattr request
+ * @backing_id: id from FUSE_DEV_IOC_BACKING_OPEN on this connection
+ * @attr: receives the attributes, user and group as the daemon would see them;
+ *	ino is left alone
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOENT if the id is not (or no longer) registered, or the lower
+ * file system's error.
+ */
+__bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
+					struct fuse_attr *attr)
+{
+	struct extfuse_ctx *ctx = extfuse_ctx_of(req);
+	int err = extfuse_backing_attr(ctx->conn->fc, backing_id, attr);
+
+	if (!err)
+		ctx->fresh = true;
+	return err;
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(extfuse_kfunc_ids)
+BTF_ID_FLAGS(func, extfuse_req_name, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_req_name_hash, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_reply_set, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_reply_data, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_backing_getattr, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_KFUNCS_END(extfuse_kfunc_ids)
+
+static const struct btf_kfunc_id_set extfuse_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &extfuse_kfunc_ids,
+};
+
+int extfuse_kfuncs_init(void)
+{
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &extfuse_kfunc_set);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Functions that policies may call; documented where they are defined. */
+#ifndef EXTFUSE_KFUNCS_H
+#define EXTFUSE_KFUNCS_H
+
+#include <linux/types.h>
+
+struct extfuse_req;
+struct fuse_attr;
+
+/**
+ * struct extfuse_name_hash - see extfuse_req_name_hash()
+ * @h: 128 bits
+ */
+struct extfuse_name_hash {
+	u64 h[2];
+};
+
+int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, u32 buf__sz);
+int extfuse_req_name_hash(struct extfuse_req *req, u32 which, struct extfuse_name_hash *hash);
+int extfuse_reply_set(struct extfuse_req *req, const void *data, u32 data__sz);
+int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__sz);
+int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id, struct fuse_attr *attr);
+
+int extfuse_kfuncs_init(void);
+
+#endif

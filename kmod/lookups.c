@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel counts every LOOKUP reply in an inode's nlookup and gives the sum
+ * back in FORGET; a daemon frees a node when its own count reaches zero. A
+ * LOOKUP that a policy answered is counted by the kernel and not by the daemon,
+ * so the module counts it too and takes it out of the FORGET it forwards.
+ *
+ * Let K be the kernel's count of a node, D the daemon's and C ours: K = D + C
+ * at any time, and ours are given back first, so that D reaches zero only when
+ * K does.
+ *
+ * A LOOKUP may be answered only for a node that has a live inode. The look at
+ * the inode and the count, and the subtraction in FORGET, are each done under
+ * the node's bucket lock: an eviction that races is either seen (the inode is
+ * marked as being freed before its FORGET is sent, so the LOOKUP goes to the
+ * daemon), or its FORGET comes after the count, forwards one less than the
+ * daemon has, and the daemon keeps the reference that the new inode will give
+ * back.
+ */
+#include <linux/fs.h>
+#include <linux/fuse.h>
+#include <linux/hash.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "layout/fuse_private.h"
+#include "lookups.h"
+
+struct extfuse_lookup {
+	struct hlist_node node;
+	u64 nodeid;
+	u64 count;
+};
+
+static struct kmem_cache *extfuse_lookup_cache;
+
+static struct extfuse_lookup_bucket *bucket_of(struct extfuse_lookups *lookups, u64 nodeid)
+{
+	return &lookups->buckets[hash_64(nodeid, EXTFUSE_LOOKUP_BITS)];
+}
+
+static struct extfuse_lookup *find(struct extfuse_lookup_bucket *bucket, u64 nodeid)
+{
+	struct extfuse_lookup *l;
+
+	hlist_for_each_entry(l, &bucket->head, node)
+		if (l->nodeid == nodeid)
+			return l;
+	return NULL;
+}
+
+static void drop(struct extfuse_lookup *l)
+{
+	hlist_del(&l->node);
+	kmem_cache_free(extfuse_lookup_cache, l);
+}
+
+static int nodeid_matches(struct inode *inode, void *nodeid)
+{
+	return xf_inode_nodeid(inode) == *(u64 *)nodeid && !extfuse_inode_is_new(inode);
+}
+
+/**
+ * extfuse_live_inode - the inode of a nodeid, if the kernel has a live one
+ * @sb: the mount's super block
+ * @nodeid: daemon's nodeid
+ *
+ * Context: RCU read lock, which is also what keeps the inode.
+ * Return: the inode, neither new nor being freed, or NULL.
+ */
+struct inode *extfuse_live_inode(struct super_block *sb, u64 nodeid)
+{
+	return find_inode_rcu(sb, nodeid, nodeid_matches, &nodeid);
+}
+
+/* Would the kernel take this reply for that inode, and not for a reused nodeid? */
+static bool entry_fits(struct super_block *sb, const struct fuse_entry_out *entry)
+{
+	struct inode *inode;
+	bool fits;
+
+	rcu_read_lock();
+	inode = extfuse_live_inode(sb, entry->nodeid);
+	fits = inode && inode->i_generation == (u32)entry->generation &&
+	       !inode_wrong_type(inode, entry->attr.mode);
+	rcu_read_unlock();
+	return fits;
+}
+
+/**
+ * extfuse_lookup_count - account for a positive LOOKUP about to be answered
+ * @lookups: the binding's
+ * @sb: the mount's super block
+ * @entry: the answer
+ *
+ * Context: any but hard interrupt.
+ * Return: false if the daemon has to answer: no live inode fits, or no memory.
+ */
+bool extfuse_lookup_count(struct extfuse_lookups *lookups, struct super_block *sb,
+			  const struct fuse_entry_out *entry)
+{
+	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, entry->nodeid);
+	struct extfuse_lookup *l;
+	bool ok = false;
+
+	spin_lock(&bucket->lock);
+	if (!entry_fits(sb, entry))
+		goto unlock;
+	l = find(bucket, entry->nodeid);
+	if (!l) {
+		l = kmem_cache_zalloc(extfuse_lookup_cache, GFP_ATOMIC | __GFP_NOWARN);
+		if (!l)
+			goto unlock;
+		l->nodeid = entry->nodeid;
+		hlist_add_head(&l->node, &bucket->head);
+	}
+	l->count++;
+	ok = true;
+unlock:
+	spin_unlock(&bucket->lock);
+	return ok;
+}
+
+/**
+ * extfuse_lookup_forget - give counted LOOKUPs back
+ * @lookups: the binding's
+ * @nodeid: node that the kernel forgets
+ * @nlookup: how often
+ *
+ * Return: how many of @nlookup are ours, which the daemon must not hear of.
+ */
+u64 extfuse_lookup_forget(struct extfuse_lookups *lookups, u64 nodeid, u64 nlookup)
+{
+	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, nodeid);
+	struct extfuse_lookup *l;
+	u64 ours = 0;
+
+	spin_lock(&bucket->lock);
+	l = find(bucket, nodeid);
+	if (l) {
+		ours = min(l->count, nlookup);
+		l->count -= ours;
+		if (!l->count)
+			drop(l);
+	}
+	spin_unlock(&bucket->lock);
+	return ours;
+}
+
+/*
+ * Takes what we counted for @nodeid out of its inode's own count, after which
+ * the kernel's FORGET is right without us. The inode reference keeps an
+ * eviction from sending it in between.
+ */
+static bool settle_node(struct extfuse_lookups *lookups, struct super_block *sb, u64 nodeid)
+{
+	struct inode *inode = ilookup5(sb, nodeid, nodeid_matches, &nodeid);
+	u64 ours;
+
+	if (!inode)
+		return false;
+	spin_lock(xf_inode_lock(inode));
+	ours = extfuse_lookup_forget(lookups, nodeid, U64_MAX);
+	*xf_inode_nlookup(inode) -= ours;
+	spin_unlock(xf_inode_lock(inode));
+	iput(inode);
+	return true;
+}
+
+/* Any node of the bucket that @after does not equal; 0 if there is none. */
+static u64 first_nodeid(struct extfuse_lookup_bucket *bucket)
+{
+	struct extfuse_lookup *l;
+	u64 nodeid = 0;
+
+	spin_lock(&bucket->lock);
+	if (!hlist_empty(&bucket->head)) {
+		l = hlist_entry(bucket->head.first, struct extfuse_lookup, node);
+		nodeid = l->nodeid;
+	}
+	spin_unlock(&bucket->lock);
+	return nodeid;
+}
+
+/**
+ * extfuse_lookups_settle - make the kernel's counts right without us
+ * @lookups: the binding's; nobody answers LOOKUPs any more
+ * @sb: the mount's super block, which the caller keeps
+ *
+ * A LOOKUP answered a moment ago may not have reached its inode yet; then there
+ * is one to come back for.
+ *
+ * Context: may sleep.
+ * Return: true if nothing of ours is left.
+ */
+bool extfuse_lookups_settle(struct extfuse_lookups *lookups, struct super_block *sb)
+{
+	unsigned int i;
+	u64 nodeid;
+
+	for (i = 0; i < 1 << EXTFUSE_LOOKUP_BITS; i++) {
+		while ((nodeid = first_nodeid(&lookups->buckets[i]))) {
+			if (!settle_node(lookups, sb, nodeid))
+				return false;
+			cond_resched();
+		}
+	}
+	return true;
+}
+
+int extfuse_lookups_init(struct extfuse_lookups *lookups)
+{
+	unsigned int i;
+
+	lookups->buckets = kvcalloc(1 << EXTFUSE_LOOKUP_BITS, sizeof(*lookups->buckets),
+				    GFP_KERNEL);
+	if (!lookups->buckets)
+		return -ENOMEM;
+	for (i = 0; i < 1 << EXTFUSE_LOOKUP_BITS; i++)
+		spin_lock_init(&lookups->buckets[i].lock);
+	return 0;
+}
+
+/* Nobody uses the table any more. What is left belongs to inodes that died with the mount. */
+void extfuse_lookups_free(struct extfuse_lookups *lookups)
+{
+	struct extfuse_lookup *l;
+	struct hlist_node *tmp;
+	unsigned int i;
+
+	if (!lookups->buckets)
+		return;
+	for (i = 0; i < 1 << EXTFUSE_LOOKUP_BITS; i++)
+		hlist_for_each_entry_safe(l, tmp, &lookups->buckets[i].head, node)
+			drop(l);
+	kvfree(lookups->buckets);
+}
+
+int extfuse_lookups_module_init(void)
+{
+	extfuse_lookup_cache = KMEM_CACHE(extfuse_lookup, 0);
+	return extfuse_lookup_cache ? 0 : -ENOMEM;
+}
+
+void extfuse_lookups_module_exit(void)
+{
+	kmem_cache_destroy(extfuse_lookup_cache);
+}

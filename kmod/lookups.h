@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* LOOKUPs that were answered without the daemon, and the FORGETs they cost. */
+#ifndef EXTFUSE_LOOKUPS_H
+#define EXTFUSE_LOOKUPS_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#define EXTFUSE_LOOKUP_BITS 13
+
+struct extfuse_lookup_bucket {
+	spinlock_t lock;
+	struct hlist_head head;
+};
+
+struct extfuse_lookups {
+	struct extfuse_lookup_bucket *buckets;
+};
+
+struct fuse_entry_out;
+struct super_block;
+
+int extfuse_lookups_init(struct extfuse_lookups *lookups);
+void extfuse_lookups_free(struct extfuse_lookups *lookups);
+
+bool extfuse_lookup_count(struct extfuse_lookups *lookups, struct super_block *sb,
+			  const struct fuse_entry_out *entry);
+u64 extfuse_lookup_forget(struct extfuse_lookups *lookups, u64 nodeid, u64 nlookup);
+bool extfuse_lookups_settle(struct extfuse_lookups *lookups, struct super_block *sb);
+
+struct inode *extfuse_live_inode(struct super_block *sb, u64 nodeid);
+
+int extfuse_lookups_module_init(void);
+void extfuse_lookups_module_exit(void);
+
+#endif

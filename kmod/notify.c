@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE_NOTIFY_INVAL_INODE, INVAL_ENTRY and DELETE are writes to /dev/fuse and
+ * pass no queue. The functions that carry them out are observed with fprobes, so
+ * that the policy drops what it remembers before the daemon's write returns.
+ *
+ * The probes see the notifications of every connection; those of connections
+ * that are not bound cost the look at the list of bindings.
+ */
+#include <linux/fprobe.h>
+#include <linux/rculist.h>
+#include <linux/srcu.h>
+
+#include "compat.h"
+#include "dispatch.h"
+#include "notify.h"
+
+static bool available;
+
+static struct extfuse_conn *find_conn(const struct fuse_conn *fc)
+{
+	struct extfuse_conn *conn;
+
+	list_for_each_entry_srcu(conn, &extfuse_conns, node, srcu_read_lock_held(&extfuse_srcu))
+		if (conn->fc == fc)
+			return conn;
+	return NULL;
+}
+
+/*
+ * Starts a callback about @nodeid of @fc: its policy's callbacks, or NULL. To be
+ * ended by srcu_read_unlock() in either case.
+ */
+static const struct extfuse_ops *begin(struct extfuse_ctx *ctx, struct fuse_conn *fc, u64 nodeid,
+				       int *idx)
+{
+	struct extfuse_policy *policy;
+	struct extfuse_conn *conn;
+
+	*idx = srcu_read_lock(&extfuse_srcu);
+	conn = find_conn(fc);
+	policy = conn ? srcu_dereference(conn->policy, &extfuse_srcu) : NULL;
+	if (!policy)
+		return NULL;
+	extfuse_ctx_init(ctx, conn, 0, nodeid);
+	return extfuse_policy_ops(policy);
+}
+
+/* int fuse_reverse_inval_inode(fc, nodeid, offset, len) */
+static int on_inval_inode(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+			  extfuse_fprobe_regs *regs, void *data)
+{
+	struct fuse_conn *fc = (void *)extfuse_fprobe_arg(regs, 0);
+	const struct extfuse_ops *ops;
+	struct extfuse_ctx ctx;
+	int idx;
+
+	ops = begin(&ctx, fc, extfuse_fprobe_arg(regs, 1), &idx);
+	if (ops && ops->inval_inode)
+		ops->inval_inode(&ctx.req, extfuse_fprobe_arg(regs, 2),
+				 extfuse_fprobe_arg(regs, 3));
+	srcu_read_unlock(&extfuse_srcu, idx);
+	return 0;
+}
+
+/* int fuse_reverse_inval_entry(fc, parent, child, name, flags) */
+static int on_inval_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+			  extfuse_fprobe_regs *regs, void *data)
+{
+	struct fuse_conn *fc = (void *)extfuse_fprobe_arg(regs, 0);
+	const struct extfuse_ops *ops;
+	struct extfuse_ctx ctx;
+	int idx;
+
+	ops = begin(&ctx, fc, extfuse_fprobe_arg(regs, 1), &idx);
+	if (ops && ops->inval_entry) {
+		ctx.name = (const struct qstr *)extfuse_fprobe_arg(regs, 3);
+		ops->inval_entry(&ctx.req, extfuse_fprobe_arg(regs, 2));
+	}
+	srcu_read_unlock(&extfuse_srcu, idx);
+	return 0;
+}
+
+static struct fprobe inval_inode_probe = { .entry_handler = on_inval_inode };
+static struct fprobe inval_entry_probe = { .entry_handler = on_inval_entry };
+
+/**
+ * extfuse_notify_available - can the daemon's invalidations be seen?
+ *
+ * Without it no policy that remembers replies may be loaded.
+ */
+bool extfuse_notify_available(void)
+{
+	return available;
+}
+
+void extfuse_notify_init(void)
+{
+	int err = register_fprobe(&inval_inode_probe, "fuse_reverse_inval_inode", NULL);
+
+	if (err)
+		goto out;
+	err = register_fprobe(&inval_entry_probe, "fuse_reverse_inval_entry", NULL);
+	if (err)
+		unregister_fprobe(&inval_inode_probe);
+out:
+	available = !err;
+	if (err)
+		pr_notice("the daemon's invalidations cannot be observed (fprobe: %d), policies that cache will be refused\n",
+			  err);
+}
+
+void extfuse_notify_exit(void)
+{
+	if (!available)
+		return;
+	unregister_fprobe(&inval_entry_probe);
+	unregister_fprobe(&inval_inode_probe);
+}

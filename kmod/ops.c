@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The FUSE operations: for each opcode, which callbacks of a policy it has, what
+ * they are given, and what the module checks before the kernel sees an answer.
+ *
+ * Opcodes without a row here pass untouched: INIT and DESTROY belong to the
+ * life of the connection, INTERRUPT and NOTIFY_REPLY to other requests, and the
+ * rest change nothing that a policy could have cached.
+ */
+#include <linux/fs.h>
+#include <linux/rcupdate.h>
+
+#include "compat.h"
+#include "ops.h"
+
+#define NSEC_MAX 999999999u
+
+/* First input argument if it is at least a @size bytes structure. */
+static const void *in_arg(const struct extfuse_ctx *ctx, size_t size)
+{
+	const struct xf_in_arg *in = xf_args_in(ctx->args, 0);
+
+	return xf_args_in_num(ctx->args) && in->size >= size ? in->value : NULL;
+}
+
+/* Output structure @i if the caller gave room for exactly that. */
+static void *out_arg(const struct extfuse_ctx *ctx, unsigned int i, size_t size)
+{
+	const struct xf_arg *out = xf_args_out(ctx->args, i);
+
+	return xf_args_out_num(ctx->args) > i && out->size == size ? out->value : NULL;
+}
+
+static void *out_arg_zeroed(const struct extfuse_ctx *ctx, size_t size)
+{
+	void *out = out_arg(ctx, 0, size);
+
+	return out ? memset(out, 0, size) : NULL;
+}
+
+static bool attr_valid(const struct fuse_attr *attr)
+{
+	switch (attr->mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFLNK:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		break;
+	default:
+		return false;
+	}
+	return attr->size <= LLONG_MAX && attr->atimensec <= NSEC_MAX &&
+	       attr->mtimensec <= NSEC_MAX && attr->ctimensec <= NSEC_MAX;
+}
+
+/*
+ * A remembered size that is not the kernel's own missed a change of it, for
+ * instance by FUSE_NOTIFY_STORE; taking it would cut the page cache.
+ */
+static bool size_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
+			const struct fuse_attr *attr)
+{
+	return ctx->fresh || !S_ISREG(attr->mode) ||
+	       (ctx->req.flags & EXTFUSE_REQ_WRITEBACK_CACHE) || i_size_read(inode) == attr->size;
+}
+
+/* Attributes of an inode that the kernel has and that they could belong to. */
+static int check_live(const struct extfuse_ctx *ctx, u64 nodeid, const struct fuse_attr *attr)
+{
+	struct inode *inode;
+	int ret = EXTFUSE_PASS;
+
+	rcu_read_lock();
+	inode = extfuse_live_inode(ctx->conn->sb, nodeid);
+	if (inode) {
+		if (inode_wrong_type(inode, attr->mode))
+			ret = EXTFUSE_BUG;
+		else if (size_agrees(ctx, inode, attr))
+			ret = 0;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/*
+ * -ENOSYS would switch the operation off for the life of the connection, and
+ * errors from 512 on are not for user space.
+ */
+static int check_return(int ret)
+{
+	if (ret == EXTFUSE_PASS || !ret || (ret < 0 && ret > -512 && ret != -ENOSYS))
+		return ret;
+	return EXTFUSE_BUG;
+}
+
+/* For operations that only the daemon can carry out. */
+static int check_refusal(int ret)
+{
+	ret = check_return(ret);
+	return ret ? ret : EXTFUSE_BUG;
+}
+
+/* For operations whose answer is data set by extfuse_reply_set(). */
+static int check_data(const struct extfuse_ctx *ctx, int ret)
+{
+	ret = check_return(ret);
+	return ret || ctx->reply_set ? ret : EXTFUSE_BUG;
+}
+
+static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	struct fuse_entry_out *out;
+	int ret;
+
+	if (!ops->lookup)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->lookup(&ctx->req, out));
+	if (ret || !out->nodeid)
+		return ret;
+	if (out->nodeid == FUSE_ROOT_ID || !attr_valid(&out->attr) ||
+	    out->entry_valid_nsec > NSEC_MAX || out->attr_valid_nsec > NSEC_MAX)
+		return EXTFUSE_BUG;
+	ret = check_live(ctx, out->nodeid, &out->attr);
+	if (ret)
+		return ret;
+	return extfuse_lookup_count(&ctx->conn->lookups, ctx->conn->sb, out) ? 0 : EXTFUSE_PASS;
+}
+
+static int check_attr_out(const struct extfuse_ctx *ctx, const struct fuse_attr_out *out, int ret)
+{
+	ret = check_return(ret);
+	if (ret)
+		return ret;
+	if (!attr_valid(&out->attr) || out->attr_valid_nsec > NSEC_MAX)
+		return EXTFUSE_BUG;
+	return check_live(ctx, ctx->req.nodeid, &out->attr);
+}
+
+static int pre_getattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_getattr_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_attr_out *out;
+
+	if (!ops->getattr || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	return check_attr_out(ctx, out, ops->getattr(&ctx->req, in, out));
+}
+
+static int pre_setattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_setattr_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_attr_out *out;
+
+	if (!ops->setattr || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ctx->fresh = true;
+	return check_attr_out(ctx, out, ops->setattr(&ctx->req, in, out));
+}
+
+/*
+ * One open mode and one backing file an inode at a time: anything else would
+ * end in EIO.
+ */
+static int check_backing(const struct extfuse_ctx *ctx, const struct fuse_open_out *out)
+{
+	struct fuse_backing *fb;
+	struct inode *inode;
+	int ret = EXTFUSE_PASS;
+
+	rcu_read_lock();
+	inode = extfuse_live_inode(ctx->conn->sb, ctx->req.nodeid);
+	fb = idr_find(xf_conn_backing_files(ctx->conn->fc), out->backing_id);
+	if (inode && fb && xf_inode_iocachectr(inode) <= 0 &&
+	    (!xf_inode_backing(inode) || xf_inode_backing(inode) == fb))
+		ret = 0;
+	rcu_read_unlock();
+	return ret;
+}
+
+#define OPEN_FLAGS (FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE | FOPEN_NONSEEKABLE | FOPEN_CACHE_DIR | \
+		    FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES | \
+		    FOPEN_PASSTHROUGH)
+#define PASSTHROUGH_FLAGS (FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | \
+			   FOPEN_NOFLUSH)
+
+static int pre_open(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_open_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_open_out *out;
+	int ret;
+
+	if (!ops->open || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->open(&ctx->req, in, out));
+	if (ret)
+		return ret;
+	if (out->open_flags & ~OPEN_FLAGS)
+		return EXTFUSE_BUG;
+	if (!(out->open_flags & FOPEN_PASSTHROUGH))
+		return out->backing_id ? EXTFUSE_BUG : 0;
+	if (out->backing_id <= 0 || (out->open_flags & ~PASSTHROUGH_FLAGS))
+		return EXTFUSE_BUG;
+	if (!xf_conn_passthrough(ctx->conn->fc))
+		return EXTFUSE_BUG;
+	return check_backing(ctx, out);
+}
+
+static int pre_rename(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	struct fuse_rename2_in in = {};
+	const void *arg;
+
+	if (!ops->rename)
+		return EXTFUSE_PASS;
+	if (ctx->req.opcode == FUSE_RENAME2) {
+		arg = in_arg(ctx, sizeof(in));
+		if (arg)
+			memcpy(&in, arg, sizeof(in));
+	} else {
+		arg = in_arg(ctx, sizeof(struct fuse_rename_in));
+		if (arg)
+			in.newdir = ((const struct fuse_rename_in *)arg)->newdir;
+	}
+	return arg ? check_return(ops->rename(&ctx->req, &in)) : EXTFUSE_PASS;
+}
+
+static int pre_statfs(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	struct fuse_statfs_out *out;
+
+	if (!ops->statfs)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	return out ? check_return(ops->statfs(&ctx->req, out)) : EXTFUSE_PASS;
+}
+
+static int pre_readlink(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	return ops->readlink ? check_data(ctx, ops->readlink(&ctx->req)) : EXTFUSE_PASS;
+}
+
+static int pre_getxattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_getxattr_in *in = in_arg(ctx, sizeof(*in));
+
+	if (!ops->getxattr || !in)
+		return EXTFUSE_PASS;
+	return check_data(ctx, ops->getxattr(&ctx->req, in));
+}
+
+static int pre_listxattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_getxattr_in *in = in_arg(ctx, sizeof(*in));
+
+	if (!ops->listxattr || !in)
+		return EXTFUSE_PASS;
+	return check_data(ctx, ops->listxattr(&ctx->req, in));
+}
+
+/* Callbacks that take the request alone, or one input structure, and give no data. */
+#define PRE(op, check)								\
+static int pre_##op(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)	\
+{										\
+	return ops->op ? check(ops->op(&ctx->req)) : EXTFUSE_PASS;		\
+}
+
+#define PRE_IN(op, type, check)							\
+static int pre_##op(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)	\
+{										\
+	const struct type *in = in_arg(ctx, sizeof(*in));			\
+										\
+	return ops->op && in ? check(ops->op(&ctx->req, in)) : EXTFUSE_PASS;	\
+}
+
+PRE(symlink, check_refusal)
+PRE_IN(mknod, fuse_mknod_in, check_refusal)
+PRE_IN(mkdir, fuse_mkdir_in, check_refusal)
+PRE(unlink, check_return)
+PRE(rmdir, check_return)
+PRE_IN(link, fuse_link_in, check_refusal)
+PRE_IN(read, fuse_read_in, check_refusal)
+PRE_IN(write, fuse_write_in, check_refusal)
+PRE_IN(release, fuse_release_in, check_return)
+PRE_IN(fsync, fuse_fsync_in, check_return)
+PRE(setxattr, check_return)
+PRE(removexattr, check_return)
+PRE_IN(flush, fuse_flush_in, check_return)
+PRE_IN(readdir, fuse_read_in, check_refusal)
+PRE_IN(access, fuse_access_in, check_return)
+PRE_IN(create, fuse_create_in, check_refusal)
+PRE_IN(ioctl, fuse_ioctl_in, check_refusal)
+PRE_IN(fallocate, fuse_fallocate_in, check_return)
+PRE_IN(tmpfile, fuse_create_in, check_refusal)
+PRE_IN(copy_file_range, fuse_copy_file_range_in, check_refusal)
+
+/*
+ * Reply callbacks get a copy: the program may write to structures of these
+ * types elsewhere, and what the daemon said is not for it to change.
+ */
+#define DONE_STRUCT(cb, type, index)							\
+static void cb(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)	\
+{											\
+	const struct type *out = error ? NULL : out_arg(ctx, index, sizeof(*out));	\
+	struct type copy = {};								\
+											\
+	if (!ops->cb)									\
+		return;									\
+	if (out)									\
+		copy = *out;								\
+	ops->cb(&ctx->req, &copy, error ?: out ? 0 : -EPROTO);				\
+}
+
+DONE_STRUCT(entry_done, fuse_entry_out, 0)
+DONE_STRUCT(attr_done, fuse_attr_out, 0)
+DONE_STRUCT(open_done, fuse_open_out, 0)
+DONE_STRUCT(statfs_done, fuse_statfs_out, 0)
+
+static void create_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
+{
+	const struct fuse_open_out *out = error ? NULL : out_arg(ctx, 1, sizeof(*out));
+	struct fuse_open_out copy = {};
+
+	entry_done(ops, ctx, error);
+	if (!ops->open_done)
+		return;
+	if (out)
+		copy = *out;
+	ops->open_done(&ctx->req, &copy, error ?: out ? 0 : -EPROTO);
+}
+
+/* Bytes of a reply of variable length. */
+static u32 reply_size(const struct extfuse_ctx *ctx)
+{
+	const struct fuse_getxattr_out *out;
+
+	if (xf_args_out_argvar(ctx->args))
+		return xf_args_out(ctx->args, 0)->size;
+	out = out_arg(ctx, 0, sizeof(*out));
+	return out ? out->size : 0;
+}
+
+static void xattr_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
+{
+	if (ops->xattr_done)
+		ops->xattr_done(&ctx->req, error ? 0 : reply_size(ctx), error);
+}
+
+static void link_target_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
+{
+	if (ops->link_target_done)
+		ops->link_target_done(&ctx->req, error ? 0 : reply_size(ctx), error);
+}
+
+static void done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
+{
+	if (ops->done)
+		ops->done(&ctx->req, error);
+}
+
+#define MEMBER(name) offsetof(struct extfuse_ops, name)
+#define OP(cb, reply, ...) \
+	{ .pre = pre_##cb, .done = reply, .done_member = MEMBER(reply), ##__VA_ARGS__ }
+#define CREATES(cb, ...) \
+	{ .pre = pre_##cb, .done = create_done, .done_member = MEMBER(entry_done), \
+	  .done_member2 = MEMBER(open_done), ##__VA_ARGS__ }
+
+const struct extfuse_op extfuse_op_table[EXTFUSE_NR_OPCODES] = {
+	[FUSE_LOOKUP]		= OP(lookup, entry_done),
+	[FUSE_GETATTR]		= OP(getattr, attr_done, .structs = 1),
+	[FUSE_SETATTR]		= OP(setattr, attr_done, .structs = 1),
+	[FUSE_READLINK]		= OP(readlink, link_target_done),
+	[FUSE_SYMLINK]		= OP(symlink, entry_done),
+	[FUSE_MKNOD]		= OP(mknod, entry_done, .structs = 1),
+	[FUSE_MKDIR]		= OP(mkdir, entry_done, .structs = 1),
+	[FUSE_UNLINK]		= OP(unlink, done),
+	[FUSE_RMDIR]		= OP(rmdir, done),
+	[FUSE_RENAME]		= OP(rename, done, .structs = 1),
+	[FUSE_LINK]		= OP(link, entry_done, .structs = 1),
+	[FUSE_OPEN]		= OP(open, open_done, .structs = 1),
+	[FUSE_READ]		= OP(read, done, .structs = 1),
+	[FUSE_WRITE]		= OP(write, done, .structs = 1),
+	[FUSE_STATFS]		= OP(statfs, statfs_done),
+	[FUSE_RELEASE]		= OP(release, done, .structs = 1, .forced = true),
+	[FUSE_FSYNC]		= OP(fsync, done, .structs = 1),
+	[FUSE_SETXATTR]		= OP(setxattr, done, .structs = 1),
+	[FUSE_GETXATTR]		= OP(getxattr, xattr_done, .structs = 1),
+	[FUSE_LISTXATTR]	= OP(listxattr, xattr_done, .structs = 1),
+	[FUSE_REMOVEXATTR]	= OP(removexattr, done),
+	[FUSE_FLUSH]		= OP(flush, done, .structs = 1, .forced = true),
+	[FUSE_READDIR]		= OP(readdir, done, .structs = 1),
+	[FUSE_ACCESS]		= OP(access, done, .structs = 1),
+	[FUSE_CREATE]		= CREATES(create, .structs = 1),
+	[FUSE_IOCTL]		= OP(ioctl, done, .structs = 1),
+	[FUSE_FALLOCATE]	= OP(fallocate, done, .structs = 1),
+	[FUSE_READDIRPLUS]	= OP(readdir, done, .structs = 1),
+	[FUSE_RENAME2]		= OP(rename, done, .structs = 1),
+	[FUSE_COPY_FILE_RANGE]	= OP(copy_file_range, done, .structs = 1),
+	[FUSE_TMPFILE]		= CREATES(tmpfile, .structs = 1),
+	[EXTFUSE_OP_COPY_FILE_RANGE_64] = OP(copy_file_range, done, .structs = 1),
+};
