@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making files as the caller.
+ *
+ * The kernel checks every permission before a request is sent (the mount always
+ * has default_permissions), so all that is left for the daemon is that a new
+ * file belongs to its maker: file system uid and gid of the thread become the
+ * caller's, but the capabilities stay (SECBIT_NO_SETUID_FIXUP). Without them
+ * the lower file system would check again and know nothing of the caller's
+ * supplementary groups. Set-group-ID directories, and the bit in the mode of a
+ * caller outside the group, were dealt with by the kernel.
+ *
+ * The umask has to be the caller's as well, because only the lower file system
+ * knows whether a default ACL replaces it. Threads share one umask unless they
+ * ask not to.
+ */
+#include "disgrafsd.h"
+
+#include <linux/securebits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+static _Thread_local bool own_umask;
+static _Thread_local mode_t current_umask;
+
+int creds_init(struct disgrafsd *fs)
+{
+	int bits;
+
+	fs->multiuser = geteuid() == 0;
+	if (!fs->multiuser)
+		return 0;
+	bits = prctl(PR_GET_SECUREBITS);
+	if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP) < 0)
+		return -errno;
+	return 0;
+}
+
+static void set_umask(mode_t mask)
+{
+	if (!own_umask) {
+		if (unshare(CLONE_FS) < 0)
+			return;
+		own_umask = true;
+		current_umask = umask(mask);
+	}
+	if (current_umask != mask)
+		umask(mask);
+	current_umask = mask;
+}
+
+void creds_enter(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	set_umask(ctx->umask & 0777);
+	if (get_fs(req)->multiuser) {
+		setfsgid(ctx->gid);
+		setfsuid(ctx->uid);
+	}
+}
+
+void creds_leave(fuse_req_t req)
+{
+	int err = errno;
+
+	if (get_fs(req)->multiuser) {
+		setfsuid(geteuid());
+		setfsgid(getegid());
+	}
+	errno = err;
+}
+
+bool creds_in_group(fuse_req_t req, gid_t gid)
+{
+	gid_t small[64], *groups = small;
+	bool found = fuse_req_ctx(req)->gid == gid;
+	int i, n;
+
+	if (found)
+		return true;
+	n = fuse_req_getgroups(req, 64, small);
+	if (n > 64) {
+		groups = calloc(n, sizeof(*groups));
+		if (!groups)
+			return false;
+		n = fuse_req_getgroups(req, n, groups);
+	}
+	for (i = 0; i < n && !found; i++)
+		found = groups[i] == gid;
+	if (groups != small)
+		free(groups);
+	return found;
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Regular files: open, read, write and what else needs a descriptor.
+ *
+ * With passthrough the daemon keeps no handle at all: data goes to the backing
+ * file without asking, and every other operation opens the node for as long as
+ * it takes. So RELEASE has nothing to do, and handles of opens that a policy
+ * answered in the kernel are no special case.
+ */
+#include "disgrafsd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tagging.h"
+
+/*
+ * What an open of a lower file keeps of the caller's flags. Not O_DIRECT: the
+ * buffers are the daemon's, and the kernel bypassed its own cache already.
+ */
+#define KEEP_FLAGS (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC | O_NOATIME | O_NONBLOCK | O_LARGEFILE)
+
+static int open_node(const struct node *node, int flags)
+{
+	return open(fd_path(node->fd).path, flags | O_CLOEXEC);
+}
+
+int file_fd(const struct node *node, const struct fuse_file_info *fi, int flags, int *temp)
+{
+	*temp = -1;
+	if (fi && fi->fh != EXTFUSE_FH_NONE)
+		return fi->fh;
+	*temp = open_node(node, flags);
+	return *temp;
+}
+
+static void close_keep_errno(int fd)
+{
+	int err = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = err;
+}
+
+/*
+ * Turns the open descriptor @fd into the handle of the reply: passthrough needs
+ * none. Consumes it.
+ */
+static void set_handle(struct disgrafsd *fs, struct node *node, int fd, struct fuse_file_info *fi)
+{
+	backing_open(fs, node, fd, fi);
+	if (fi->backing_id) {
+		close(fd);
+		fi->fh = EXTFUSE_FH_NONE;
+	} else {
+		fi->fh = fd;
+	}
+}
+
+static void drop_handle(const struct fuse_file_info *fi)
+{
+	if (fi->fh != EXTFUSE_FH_NONE)
+		close(fi->fh);
+}
+
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = req_node(req, ino);
+	int fd;
+
+	if (!node)
+		return;
+	/*
+	 * Opened even if the kernel will use the backing file, because only
+	 * this tells why an open fails (EROFS, ETXTBSY, an immutable file).
+	 */
+	fd = open_node(node, fi->flags & KEEP_FLAGS);
+	if (fd < 0) {
+		fuse_reply_err(req, errno);
+	} else {
+		set_handle(fs, node, fd, fi);
+		if (fuse_reply_open(req, fi) < 0)
+			drop_handle(fi);
+	}
+	node_put(&fs->nodes, node);
+}
+
+/* Answers create and tmpfile. @fd is the new file, in @parent if it has a @name. */
+static void reply_created(fuse_req_t req, const struct node *parent, const char *name, int fd,
+			  struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct fuse_entry_param e;
+	struct node *node = NULL;
+	int path_fd;
+
+	/* By descriptor: the name may be another file's by now. */
+	path_fd = open(fd_path(fd).path, O_PATH | O_CLOEXEC);
+	if (path_fd >= 0)
+		node = entry_fill(fs, parent, name, path_fd, &e);
+	if (!node) {
+		fuse_reply_err(req, errno);
+		close(fd);
+		return;
+	}
+	set_handle(fs, node, fd, fi);
+	if (fuse_reply_create(req, &e, fi) < 0) {
+		drop_handle(fi);
+		node_forget(&fs->nodes, node->id, 1);
+	}
+	node_put(&fs->nodes, node);
+}
+
+void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		 struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	int fd, flags = (fi->flags & (KEEP_FLAGS | O_EXCL | O_TRUNC)) | O_CREAT | O_NOFOLLOW;
+	struct node *dir = req_node(req, parent);
+
+	if (!dir)
+		return;
+	if (refuse_name(req, dir, name))
+		goto out;
+	creds_enter(req);
+	fd = openat(dir->fd, name, flags | O_CLOEXEC, mode & 07777);
+	creds_leave(req);
+	if (fd < 0) {
+		fuse_reply_err(req, errno);
+		goto out;
+	}
+	tagging_made(fs, dir, name);
+	reply_created(req, dir, name, fd, fi);
+out:
+	node_put(&fs->nodes, dir);
+}
+
+void file_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	int fd, flags = (fi->flags & (KEEP_FLAGS | O_EXCL)) | O_TMPFILE;
+	struct node *dir = req_node(req, parent);
+
+	if (!dir)
+		return;
+	creds_enter(req);
+	fd = openat(dir->fd, ".", flags | O_CLOEXEC, mode & 07777);
+	creds_leave(req);
+	if (fd < 0)
+		fuse_reply_err(req, errno);
+	else
+		reply_created(req, dir, NULL, fd, fi);
+	node_put(&fs->nodes, dir);
+}
+
+void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
+	struct node *node = req_node(req, ino);
+	int fd, temp;
+
+	if (!node)
+		return;
+	fd = file_fd(node, fi, O_RDONLY, &temp);
+	if (fd < 0) {
+		fuse_reply_err(req, errno);
+	} else {
+		buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+		buf.buf[0].fd = fd;
+		buf.buf[0].pos = off;
+		fuse_reply_data(req, &buf, FUSE_BUF_SPLICE_MOVE);
+		close_keep_errno(temp);
+	}
+	node_put(&fs->nodes, node);
+}
+
+/*
+ * The kernel drops set-ID bits before a cached or passthrough write, but leaves
+ * it to the daemon when a file is in direct I/O, and root's write does not do it.
+ */
+static void drop_set_ids(fuse_req_t req, int fd)
+{
+	mode_t drop;
+	struct stat st;
+
+	if (fuse_req_ctx(req)->uid == 0 || fstat(fd, &st) < 0)
+		return;
+	drop = st.st_mode & S_ISUID;
+	if ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		drop |= S_ISGID;
+	if (drop)
+		fchmod(fd, st.st_mode & 07777 & ~drop);
+}
+
+/*
+ * Dirty pages of a mapping go to their own offset, but pwrite() through a
+ * handle that was opened with O_APPEND would put them at the end.
+ */
+static int writepage_fd(const struct node *node, const struct fuse_file_info *fi, int *temp)
+{
+	int fd;
+
+	*temp = -1;
+	if (fi->fh != EXTFUSE_FH_NONE && !(fcntl(fi->fh, F_GETFL) & O_APPEND))
+		return fi->fh;
+	fd = open_node(node, O_WRONLY);
+	*temp = fd;
+	return fd;
+}
+
+void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
+	struct node *node = req_node(req, ino);
+	int fd, temp;
+	ssize_t n;
+
+	if (!node)
+		return;
+	if (fi->writepage)
+		fd = writepage_fd(node, fi, &temp);
+	else
+		fd = file_fd(node, fi, (fi->flags & KEEP_FLAGS & ~O_ACCMODE) | O_WRONLY, &temp);
+	if (fd < 0) {
+		fuse_reply_err(req, errno);
+	} else {
+		if (fs->multiuser && !fi->writepage)
+			drop_set_ids(req, fd);
+		out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+		out.buf[0].fd = fd;
+		out.buf[0].pos = off;
+		n = fuse_buf_copy(&out, in, 0);
+		if (n < 0)
+			fuse_reply_err(req, -n);
+		else
+			fuse_reply_write(req, n);
+		close_keep_errno(temp);
+	}
+	node_put(&fs->nodes, node);
+}
+
+void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	drop_handle(fi);
+	fuse_reply_err(req, 0);
+}
+
+void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = req_node(req, ino);
+	int fd, temp;
+
+	if (!node)
+		return;
+	fd = file_fd(node, fi, O_RDONLY, &temp);
+	if (fd < 0 || (datasync ? fdatasync(fd) : fsync(fd)) < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_err(req, 0);
+	close_keep_errno(temp);
+	node_put(&fs->nodes, node);
+}
+
+void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+		    struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = req_node(req, ino);
+	int fd, temp;
+
+	if (!node)
+		return;
+	fd = file_fd(node, fi, O_WRONLY, &temp);
+	if (fd < 0 || fallocate(fd, mode, off, len) < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_err(req, 0);
+	close_keep_errno(temp);
+	node_put(&fs->nodes, node);
+}
+
+void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
+		     fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
+		     int flags)
+{
+	struct disgrafsd *fs = get_fs(req);
+	int in = -1, out = -1, temp_in = -1, temp_out = -1;
+	struct node *node_in, *node_out = NULL;
+	ssize_t n;
+
+	node_in = req_node(req, ino_in);
+	if (!node_in)
+		return;
+	node_out = req_node(req, ino_out);
+	if (!node_out)
+		goto out;
+	in = file_fd(node_in, fi_in, O_RDONLY, &temp_in);
+	if (in >= 0)
+		out = file_fd(node_out, fi_out, O_WRONLY, &temp_out);
+	if (in < 0 || out < 0)
+		goto error;
+	n = copy_file_range(in, &off_in, out, &off_out, len, flags);
+	if (n < 0)
+		goto error;
+	fuse_reply_write(req, n);
+	goto out;
+error:
+	fuse_reply_err(req, errno);
+out:
+	close_keep_errno(temp_in);
+	close_keep_errno(temp_out);
+	node_put(&fs->nodes, node_out);
+	node_put(&fs->nodes, node_in);
+}
+
+void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = req_node(req, ino);
+	int fd, temp;
+	off_t pos;
+
+	if (!node)
+		return;
+	fd = file_fd(node, fi, O_RDONLY, &temp);
+	pos = fd < 0 ? -1 : lseek(fd, off, whence);
+	if (pos < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lseek(req, pos);
+	close_keep_errno(temp);
+	node_put(&fs->nodes, node);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef DISGRAFSD_OPTIONS_H
+#define DISGRAFSD_OPTIONS_H
+
+#include <fuse_opt.h>
+#include <stdbool.h>
+
+struct options {
+	char *lower, *mountpoint;	/* absolute */
+	const char *policy;
+	double ttl;			/* seconds */
+	unsigned int threads;
+	bool module;
+	bool foreground;
+	bool share_graph;
+	bool stacked_lower;		/* LOWER is on overlayfs or the like */
+	struct fuse_args fuse_args;	/* what -o and -d gave */
+};
+
+/* Returns 0, or prints what is wrong (or what was asked for) and exits. */
+void options_parse(struct options *opt, int argc, char *argv[]);
+void options_free(struct options *opt);
+
+#endif

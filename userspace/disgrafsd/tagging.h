@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Keeps the index in step with what happens to files. Called after the change
+ * was made on LOWER; never fails, because the index can always be rebuilt.
+ */
+#ifndef DISGRAFSD_TAGGING_H
+#define DISGRAFSD_TAGGING_H
+
+#include "disgrafsd.h"
+
+#define TAGS_XATTR "user.xdg.tags"
+
+/* @name was just made in @dir: no old record of its inode number is true. */
+void tagging_made(struct disgrafsd *fs, const struct node *dir, const char *name);
+/* @name in @dir went away or is another file now. */
+void tagging_name_changed(struct disgrafsd *fs, const struct node *dir, const char *name);
+void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *name,
+		     const struct node *new_dir, const char *new_name);
+/* @node has other tags or one name more. */
+void tagging_file_changed(struct disgrafsd *fs, struct node *node);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Extended attributes, straight from the lower file. The path goes through
+ * /proc, because the calls for descriptors do not take O_PATH ones; it ends at
+ * the node itself, symlink or not.
+ */
+#include "disgrafsd.h"
+
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "tagging.h"
+
+/* On the root only, not listed: how the disgrafs command finds LOWER. */
+#define LOWER_XATTR "user.disgrafs.lower"
+
+#define ACL_XATTR "system.posix_acl_access"
+
+/*
+ * An ACL changes the mode, and the mode of a file outside the caller's groups
+ * loses its set-group-ID bit by that. Root's ACLs keep it, and root it is.
+ */
+static void drop_set_gid(fuse_req_t req, const struct node *node)
+{
+	struct stat st;
+
+	if (fuse_req_ctx(req)->uid == 0 || fstat(node->fd, &st) < 0 || !(st.st_mode & S_ISGID) ||
+	    creds_in_group(req, st.st_gid))
+		return;
+	chmod(fd_path(node->fd).path, st.st_mode & 07777 & ~S_ISGID);
+}
+
+void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+	       int flags)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = req_node(req, ino);
+
+	if (!node)
+		return;
+	if (node == fs->nodes.root && !strcmp(name, LOWER_XATTR)) {
+		fuse_reply_err(req, EPERM);
+	} else if (setxattr(fd_path(node->fd).path, name, value, size, flags) < 0) {
+		fuse_reply_err(req, errno);
+	} else {
+		if (fs->multiuser && !strcmp(name, ACL_XATTR))
+			drop_set_gid(req, node);
+		if (!strcmp(name, TAGS_XATTR))
+			tagging_file_changed(fs, node);
+		fuse_reply_err(req, 0);
+	}
+	node_put(&fs->nodes, node);
+}
+
+/* Answers with the @len bytes at @value, or only @len when the caller asks for that. */
+static void reply_value(fuse_req_t req, const char *value, ssize_t len, size_t size)
+{
+	if (len < 0)
+		fuse_reply_err(req, errno);
+	else if (!size)
+		fuse_reply_xattr(req, len);
+	else if ((size_t)len > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, len);
+}
+
+void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct disgrafsd *fs = get_fs(req);
+	char small[256], *value = small;
+	struct node *node;
+
+	if (ino & NODE_VIRTUAL) {
+		fuse_reply_err(req, ENODATA);
+		return;
+	}
+	node = req_node(req, ino);
+	if (!node)
+		return;
+	if (node == fs->nodes.root && !strcmp(name, LOWER_XATTR)) {
+		reply_value(req, fs->opt.lower, strlen(fs->opt.lower), size);
+		goto out;
+	}
+	if (size > XATTR_SIZE_MAX)
+		size = XATTR_SIZE_MAX;
+	if (size > sizeof(small))
+		value = malloc(size);
+	if (!value) {
+		fuse_reply_err(req, ENOMEM);
+		goto out;
+	}
+	reply_value(req, value, getxattr(fd_path(node->fd).path, name, size ? value : NULL, size),
+		    size);
+	if (value != small)
+		free(value);
+out:
+	node_put(&fs->nodes, node);
+}
+
+void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct disgrafsd *fs = get_fs(req);
+	char small[1024], *list = small;
+	struct node *node;
+
+	if (ino & NODE_VIRTUAL) {
+		reply_value(req, "", 0, size);
+		return;
+	}
+	node = req_node(req, ino);
+	if (!node)
+		return;
+	if (size > XATTR_LIST_MAX)
+		size = XATTR_LIST_MAX;
+	if (size > sizeof(small))
+		list = malloc(size);
+	if (!list) {
+		fuse_reply_err(req, ENOMEM);
+	} else {
+		reply_value(req, list, listxattr(fd_path(node->fd).path, size ? list : NULL, size),
+			    size);
+		if (list != small)
+			free(list);
+	}
+	node_put(&fs->nodes, node);
+}
+
+void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = req_node(req, ino);
+
+	if (!node)
+		return;
+	if (removexattr(fd_path(node->fd).path, name) < 0) {
+		fuse_reply_err(req, errno);
+	} else {
+		if (!strcmp(name, TAGS_XATTR))
+			tagging_file_changed(fs, node);
+		fuse_reply_err(req, 0);
+	}
+	node_put(&fs->nodes, node);
+}
