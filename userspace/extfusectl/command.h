@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The command line. */
+#ifndef EXTFUSECTL_COMMAND_H
+#define EXTFUSECTL_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Exit statuses. */
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+
+enum option_bits {
+	OPTION_JSON	= 1 << 0,
+	OPTION_TTL	= 1 << 1,
+	OPTION_REPLACE	= 1 << 2,
+	OPTION_VERBOSE	= 1 << 3,
+};
+
+struct command;
+
+/* What the user asked for. */
+struct request {
+	const struct command *command;
+	unsigned int options;		/* enum option_bits */
+	uint32_t ttl_ms;
+	unsigned int nr_args;
+	char *args[2];
+};
+
+struct command {
+	const char *name;		/* one word or two */
+	const char *synopsis;		/* what follows the name */
+	const char *help;		/* ends in a newline */
+	unsigned int options;		/* those it takes */
+	unsigned int min_args, max_args;
+	int (*run)(const struct request *request);	/* returns an exit status */
+};
+
+/* Ends with one that has no name. */
+extern const struct command commands[];
+
+/*
+ * Takes the command line apart. Returns -1 if @request is to be run, else the
+ * exit status: 0 after help, which goes to standard output, EXIT_USAGE after
+ * a complaint on standard error.
+ */
+int command_parse(int argc, char **argv, struct request *request);
+
+/* "extfusectl: bind /mnt: SENTENCE" on standard error; returns EXIT_FAILED. */
+int complain(const struct request *request, const char *sentence);
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The commands. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "extfuse_ctl.h"
+#include "view.h"
+
+static struct extfuse *open_module(const struct request *request)
+{
+	struct extfuse *ef = extfuse_open();
+
+	if (!ef)
+		complain(request, extfuse_error(NULL));
+	return ef;
+}
+
+/* O_PATH: a daemon that hangs, or that is another user's, need not agree. */
+static int open_mount(const struct request *request)
+{
+	int fd = open(request->args[0], O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		complain(request, errno == ENOENT ? "no such path" : strerror(errno));
+	return fd;
+}
+
+/* Ends a command on @ef, @fd being -1 if it has none. */
+static int finish(const struct request *request, struct extfuse *ef, int fd, int err)
+{
+	int status = err ? complain(request, extfuse_error(ef)) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	extfuse_close(ef);
+	return status;
+}
+
+static int run_policy_load(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+	int err;
+
+	if (!ef)
+		return EXIT_FAILED;
+	err = extfuse_policy_load(ef, request->args[0], NULL);
+	if (request->options & OPTION_VERBOSE)
+		fputs(extfuse_log(ef), stderr);
+	return finish(request, ef, -1, err);
+}
+
+static int run_policy_unload(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+
+	if (!ef)
+		return EXIT_FAILED;
+	return finish(request, ef, -1, extfuse_policy_unload(ef, request->args[0]));
+}
+
+static int run_policy_list(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+	struct view view;
+	int err;
+
+	if (!ef)
+		return EXIT_FAILED;
+	view_start(&view, stdout, request->options & OPTION_JSON, (struct mounts){});
+	err = extfuse_policy_list(ef, view_policy, &view);
+	view_end(&view, !err);
+	return finish(request, ef, -1, err);
+}
+
+static int run_bind(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+	int fd;
+
+	if (!ef)
+		return EXIT_FAILED;
+	fd = open_mount(request);
+	if (fd < 0) {
+		extfuse_close(ef);
+		return EXIT_FAILED;
+	}
+	return finish(request, ef, fd,
+		      extfuse_bind(ef, fd, request->args[1], request->ttl_ms,
+				   request->options & OPTION_REPLACE, NULL));
+}
+
+static int run_unbind(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+	int fd;
+
+	if (!ef)
+		return EXIT_FAILED;
+	fd = open_mount(request);
+	if (fd < 0) {
+		extfuse_close(ef);
+		return EXIT_FAILED;
+	}
+	return finish(request, ef, fd, extfuse_unbind(ef, fd));
+}
+
+static int run_list(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+	struct view view;
+	int err;
+
+	if (!ef)
+		return EXIT_FAILED;
+	view_start(&view, stdout, request->options & OPTION_JSON, mounts_of_self());
+	err = extfuse_conn_list(ef, view_conn, &view);
+	view_end(&view, !err);
+	return finish(request, ef, -1, err);
+}
+
+static int run_stats(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+	struct view view;
+	int fd = -1, err;
+
+	if (!ef)
+		return EXIT_FAILED;
+	if (request->nr_args) {
+		fd = open_mount(request);
+		if (fd < 0) {
+			extfuse_close(ef);
+			return EXIT_FAILED;
+		}
+	}
+	view_start(&view, stdout, request->options & OPTION_JSON, mounts_of_self());
+	err = extfuse_stats(ef, fd, view_stats, &view);
+	view_end(&view, !err);
+	return finish(request, ef, fd, err);
+}
+
+static int run_version(const struct request *request)
+{
+	bool json = request->options & OPTION_JSON;
+	struct extfuse_version version;
+	struct extfuse *ef = extfuse_open();
+	int err;
+
+	/* The tool's own version is worth knowing without the module too. */
+	err = ef ? extfuse_version(ef, &version) : -errno;
+	view_version(stdout, json, EXTFUSE_VERSION, err ? NULL : &version);
+	return finish(request, ef, -1, err);
+}
+
+const struct command commands[] = {
+	{
+		.name = "policy load",
+		.synopsis = "FILE [--verbose]",
+		.help =
+"Load the policies in FILE, a BPF object file. A name without a slash that does\n"
+"not end in .o is that of a shipped policy: mdcache is /usr/lib/extfuse/mdcache.bpf.o.\n"
+"The policy stays loaded until it is unloaded. Takes CAP_SYS_ADMIN.\n"
+"\n"
+"  --verbose  print everything that libbpf and the verifier have to say\n",
+		.options = OPTION_VERBOSE,
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_policy_load,
+	}, {
+		.name = "policy unload",
+		.synopsis = "NAME",
+		.help =
+"Unload a policy. Mounts that are bound to it are served by their daemons alone\n"
+"from then on. Takes CAP_SYS_ADMIN.\n",
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_policy_unload,
+	}, {
+		.name = "policy list",
+		.synopsis = "[--json]",
+		.help =
+"List the loaded policies, and how many mounts are bound to each. Takes\n"
+"CAP_SYS_ADMIN.\n",
+		.options = OPTION_JSON,
+		.run = run_policy_list,
+	}, {
+		.name = "bind",
+		.synopsis = "MOUNTPOINT POLICY [--ttl SECONDS] [--replace]",
+		.help =
+"Let a loaded policy answer requests of the FUSE mount at MOUNTPOINT, until it is\n"
+"unbound or unmounted. Takes CAP_SYS_ADMIN.\n"
+"\n"
+"  --ttl SECONDS  let the policy keep answers at least this long, even where the\n"
+"                 daemon gave them a shorter validity; fractions are allowed,\n"
+"                 0, the default, honours the daemon's\n"
+"  --replace      if the mount is bound already, exchange its policy\n",
+		.options = OPTION_TTL | OPTION_REPLACE,
+		.min_args = 2,
+		.max_args = 2,
+		.run = run_bind,
+	}, {
+		.name = "unbind",
+		.synopsis = "MOUNTPOINT",
+		.help =
+"Leave the requests of the FUSE mount at MOUNTPOINT to its daemon again. Takes\n"
+"CAP_SYS_ADMIN.\n",
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_unbind,
+	}, {
+		.name = "list",
+		.synopsis = "[--json]",
+		.help =
+"List the bound mounts; without CAP_SYS_ADMIN, those that you mounted.\n",
+		.options = OPTION_JSON,
+		.run = run_list,
+	}, {
+		.name = "stats",
+		.synopsis = "[MOUNTPOINT] [--json]",
+		.help =
+"Show how many requests the policy answered and how many went to the daemon, by\n"
+"opcode, of one or of all bound mounts; without CAP_SYS_ADMIN, of those that you\n"
+"mounted.\n",
+		.options = OPTION_JSON,
+		.max_args = 1,
+		.run = run_stats,
+	}, {
+		.name = "version",
+		.synopsis = "[--json]",
+		.help =
+"Show the versions of this program and of the module, and the module's features.\n",
+		.options = OPTION_JSON,
+		.run = run_version,
+	},
+	{}
+};
