@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The command line, taken apart here and given to the program. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "extfuse_ctl.h"
+#include "test.h"
+
+#define MAX_ARGS 10
+
+static int parse(struct request *request, const char *line)
+{
+	static char buf[256];
+	char *argv[MAX_ARGS + 1] = { "extfusectl" }, *save, *word;
+	int argc = 1;
+
+	snprintf(buf, sizeof(buf), "%s", line);
+	for (word = strtok_r(buf, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	return command_parse(argc, argv, request);
+}
+
+static void good_lines(void **state)
+{
+	struct request request;
+
+	(void)state;
+	assert_int_equal(parse(&request, "bind /mnt mdcache"), -1);
+	assert_string_equal(request.command->name, "bind");
+	assert_string_equal(request.args[0], "/mnt");
+	assert_string_equal(request.args[1], "mdcache");
+	assert_int_equal(request.options, 0);
+	assert_int_equal(request.ttl_ms, 0);
+
+	assert_int_equal(parse(&request, "bind --ttl 0.5 /mnt --replace mdcache"), -1);
+	assert_string_equal(request.args[0], "/mnt");
+	assert_string_equal(request.args[1], "mdcache");
+	assert_int_equal(request.options, OPTION_TTL | OPTION_REPLACE);
+	assert_int_equal(request.ttl_ms, 500);
+
+	assert_int_equal(parse(&request, "bind --ttl=2 -- -mnt -policy"), -1);
+	assert_string_equal(request.args[0], "-mnt");
+	assert_string_equal(request.args[1], "-policy");
+
+	assert_int_equal(parse(&request, "policy load x.bpf.o --verbose"), -1);
+	assert_string_equal(request.command->name, "policy load");
+	assert_string_equal(request.args[0], "x.bpf.o");
+
+	assert_int_equal(parse(&request, "policy list --json"), -1);
+	assert_int_equal(request.options, OPTION_JSON);
+	assert_int_equal(parse(&request, "stats"), -1);
+	assert_int_equal(request.nr_args, 0);
+	assert_int_equal(parse(&request, "stats /mnt --json"), -1);
+	assert_int_equal(request.nr_args, 1);
+	/* Unambiguous beginnings of options are as good, as everywhere. */
+	assert_int_equal(parse(&request, "list --js"), -1);
+}
+
+/* Runs the program; returns its status and what it wrote, standard output first. */
+static int run(char *out, char *err, size_t size, const char *redirect, const char *line)
+{
+	char command[512];
+	size_t len;
+	FILE *f;
+	int status;
+
+	snprintf(command, sizeof(command), "'%s' %s %s 2>'%s.stderr'", TEST_PROGRAM, line, redirect,
+		 TEST_PROGRAM);
+	f = popen(command, "re");
+	assert_non_null(f);
+	len = fread(out, 1, size - 1, f);
+	out[len] = '\0';
+	status = pclose(f);
+	assert_true(WIFEXITED(status));
+
+	f = fopen(TEST_PROGRAM ".stderr", "re");
+	assert_non_null(f);
+	len = fread(err, 1, size - 1, f);
+	err[len] = '\0';
+	fclose(f);
+	return WEXITSTATUS(status);
+}
+
+static char out[8192], err[8192];
+
+static void usage_errors(void **state)
+{
+	static const char *const lines[] = {
+		"", "frobnicate", "--frobnicate", "-x", "'fro\nb'", "policy", "policy frobnicate",
+		"policy list x", "policy load", "policy load a b", "policy unload", "bind",
+		"bind /mnt", "bind /mnt a b", "bind /mnt a --ttl", "bind /mnt a --ttl -1",
+		"bind /mnt a --ttl x", "bind /mnt a --json", "bind /mnt a -r", "unbind",
+		"unbind /mnt --replace", "list /mnt", "list --ttl 1", "list -xh", "stats a b",
+		"stats --frobnicate", "stats --json=1", "version x", "polic list", "policy\\ list",
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(run(out, err, sizeof(out), "", lines[i]), EXIT_USAGE);
+		assert_string_equal(out, "");
+		assert_memory_equal(err, "extfusectl: ", 12);
+		/* One line, that says where to look. */
+		assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+		assert_non_null(strstr(err, "--help"));
+	}
+	assert_int_equal(run(out, err, sizeof(out), "", "bind /mnt a --json"), EXIT_USAGE);
+	assert_string_equal(err, "extfusectl: bind: option --json does not apply; "
+				 "see extfusectl bind --help\n");
+}
+
+static void help(void **state)
+{
+	const struct command *command;
+	char line[64];
+
+	(void)state;
+	for (command = commands; command->name; command++) {
+		snprintf(line, sizeof(line), "%s --help", command->name);
+		assert_int_equal(run(out, err, sizeof(out), "", line), 0);
+		assert_memory_equal(out, "Usage: extfusectl ", 18);
+		assert_non_null(strstr(out, command->help));
+		assert_string_equal(err, "");
+		snprintf(line, sizeof(line), "%s -h", command->name);
+		assert_int_equal(run(out, err, sizeof(out), "", line), 0);
+	}
+	assert_int_equal(run(out, err, sizeof(out), "", "--help"), 0);
+	for (command = commands; command->name; command++)
+		assert_non_null(strstr(out, command->name));
+	assert_int_equal(run(out, err, sizeof(out), "", "-h"), 0);
+	assert_int_equal(run(out, err, sizeof(out), "", "policy --help"), 0);
+	assert_non_null(strstr(out, "policy unload NAME"));
+	assert_null(strstr(out, "unbind"));
+	/* Also beside nonsense that comes later. */
+	assert_int_equal(run(out, err, sizeof(out), "", "bind --help a b c"), 0);
+}
+
+static void skip_with_module(void)
+{
+	struct extfuse *ef = extfuse_open();
+
+	if (!ef && errno == ENOENT)
+		return;
+	extfuse_close(ef);
+	skip();
+}
+
+static void no_module(void **state)
+{
+	static const char *const lines[][2] = {
+		{ "policy load mdcache", "policy load mdcache" },
+		{ "policy load ./x.bpf.o --verbose", "policy load ./x.bpf.o" },
+		{ "policy list", "policy list" },
+		{ "policy list --json", "policy list" },
+		{ "policy unload mdcache", "policy unload mdcache" },
+		{ "bind / mdcache", "bind /" },
+		{ "bind /nonexistent mdcache --ttl 1 --replace", "bind /nonexistent" },
+		{ "bind \"$(printf '/a\\nb')\" mdcache", "bind /a\\012b" },
+		{ "unbind /", "unbind /" },
+		{ "list", "list" },
+		{ "list --json", "list" },
+		{ "stats", "stats" },
+		{ "stats / --json", "stats /" },
+	};
+	char expected[256];
+	unsigned int i;
+
+	(void)state;
+	skip_with_module();
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(run(out, err, sizeof(out), "", lines[i][0]), EXIT_FAILED);
+		snprintf(expected, sizeof(expected),
+			 "extfusectl: %s: the extfuse module is not loaded\n", lines[i][1]);
+		assert_string_equal(err, expected);
+		assert_string_equal(out, "");
+	}
+	/* The tool's own version is worth printing anyway. */
+	assert_int_equal(run(out, err, sizeof(out), "", "version"), EXIT_FAILED);
+	assert_string_equal(out, "extfusectl " EXTFUSE_VERSION "\n");
+	assert_string_equal(err, "extfusectl: version: the extfuse module is not loaded\n");
+	assert_int_equal(run(out, err, sizeof(out), "", "version --json"), EXIT_FAILED);
+	assert_non_null(strstr(out, "\"module\": null"));
+}
+
+static void cannot_write(void **state)
+{
+	(void)state;
+	assert_int_equal(run(out, err, sizeof(out), ">/dev/full", "--help"), EXIT_FAILED);
+	assert_string_equal(err, "extfusectl: cannot write: No space left on device\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_lines),
+		cmocka_unit_test(usage_errors),
+		cmocka_unit_test(help),
+		cmocka_unit_test(no_module),
+		cmocka_unit_test(cannot_write),
+	};
+
+	return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+}
