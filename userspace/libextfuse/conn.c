@@ -2,39 +2,24 @@
 /* Connections: what the module binds, lists and counts. */
 #include <errno.h>
 #include <netlink/msg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "message.h"
-#include "mountinfo.h"
 #include "netlink.h"
 
-/*
- * Completes the sentence for an error of a request about @fd (-1: about none):
- * the module cannot know a file system by the name that the user knows, and an
- * error may come without a sentence.
- */
-static int explain(struct extfuse *ef, int err, int fd)
+/* An error may come without a sentence. */
+static int explain(struct extfuse *ef, int err)
 {
-	char type[64] = "";
-
-	if (!err)
-		return 0;
-	if (!ef->error[0])
+	if (err && !ef->error[0])
 		return fail(ef, -err, "%s", error_sentence(-err));
-	if (fd >= 0 && !strcmp(ef->error, "not a FUSE mount")) {
-		mountinfo_fstype_of(fd, type, sizeof(type));
-		if (type[0])
-			return fail(ef, -err, "not a FUSE mount (%s)", type);
-	}
 	return err;
 }
 
 /* For requests that are answered with exactly one message. */
-static int exchange_one(struct extfuse *ef, struct nl_msg *msg, int fd, struct reply *reply)
+static int exchange_one(struct extfuse *ef, struct nl_msg *msg, struct reply *reply)
 {
-	int err = explain(ef, exchange(ef, msg, reply), fd);
+	int err = explain(ef, exchange(ef, msg, reply));
 
 	if (err)
 		return err;
@@ -51,7 +36,7 @@ int extfuse_version(struct extfuse *ef, struct extfuse_version *v)
 	int err;
 
 	memset(v, 0, sizeof(*v));
-	err = exchange_one(ef, build_request(ef->family, EXTFUSE_CMD_VERSION_GET, NLM_F_ACK), -1,
+	err = exchange_one(ef, build_request(ef->family, EXTFUSE_CMD_VERSION_GET, NLM_F_ACK),
 			   &reply);
 	if (err)
 		return err;
@@ -73,7 +58,7 @@ int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms
 	if (!policy[0] || strlen(policy) >= EXTFUSE_POLICY_NAME_LEN)
 		return fail(ef, ENOENT, "no such policy");
 
-	err = exchange_one(ef, build_bind(ef->family, fd, policy, ttl_ms, replace), fd, &reply);
+	err = exchange_one(ef, build_bind(ef->family, fd, policy, ttl_ms, replace), &reply);
 	if (err)
 		return err;
 	err = parse_bound(ef, nlmsg_hdr(reply.msgs[0]), &id);
@@ -92,7 +77,7 @@ int extfuse_unbind(struct extfuse *ef, int fd)
 		return fail(ef, EBADF, "%s", strerror(EBADF));
 	err = exchange(ef, build_fd_request(ef->family, EXTFUSE_CMD_UNBIND, NLM_F_ACK, fd), &reply);
 	reply_free(&reply);
-	return explain(ef, err, fd);
+	return explain(ef, err);
 }
 
 int extfuse_policy_list(struct extfuse *ef,
@@ -104,7 +89,7 @@ int extfuse_policy_list(struct extfuse *ef,
 	int err;
 
 	err = explain(ef, exchange(ef, build_request(ef->family, EXTFUSE_CMD_POLICY_GET,
-						     NLM_F_DUMP), &reply), -1);
+						     NLM_F_DUMP), &reply));
 	for (i = 0; !err && i < reply.nr; i++)
 		err = parse_policy(ef, nlmsg_hdr(reply.msgs[i]), &info) ?: cb(&info, arg);
 	reply_free(&reply);
@@ -120,7 +105,7 @@ int extfuse_conn_list(struct extfuse *ef,
 	int err;
 
 	err = explain(ef, exchange(ef, build_request(ef->family, EXTFUSE_CMD_CONN_GET,
-						     NLM_F_DUMP), &reply), -1);
+						     NLM_F_DUMP), &reply));
 	for (i = 0; !err && i < reply.nr; i++)
 		err = parse_conn(ef, nlmsg_hdr(reply.msgs[i]), &info) ?: cb(&info, arg);
 	reply_free(&reply);
@@ -139,7 +124,7 @@ int extfuse_stats(struct extfuse *ef, int fd,
 	int err;
 
 	err = explain(ef, exchange(ef, build_fd_request(ef->family, EXTFUSE_CMD_STATS_GET,
-							NLM_F_DUMP, fd), &reply), fd);
+							NLM_F_DUMP, fd), &reply));
 	if (!err && fd >= 0 && !reply.nr)
 		err = fail(ef, ENOENT, "not bound");
 	for (i = 0; !err && i < reply.nr; i++) {

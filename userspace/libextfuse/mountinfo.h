@@ -27,10 +27,4 @@ bool mountinfo_parse(char *line, struct mountinfo *info);
  */
 int mountinfo_for_each(FILE *stream, int (*cb)(const struct mountinfo *info, void *arg), void *arg);
 
-/*
- * The type of the file system that @fd, which may be O_PATH, is on, in @type;
- * empty if it cannot be found out.
- */
-void mountinfo_fstype_of(int fd, char *type, size_t size);
-
 #endif

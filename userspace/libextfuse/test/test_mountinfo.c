@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "mountinfo.h"
 #include "test.h"
@@ -104,21 +100,6 @@ static void stream(void **state)
 	fclose(f);
 }
 
-static void fstype(void **state)
-{
-	char type[64];
-	int fd = open("/proc/self", O_PATH);
-
-	(void)state;
-	mountinfo_fstype_of(fd, type, sizeof(type));
-	assert_string_equal(type, "proc");
-	close(fd);
-	mountinfo_fstype_of(fd, type, sizeof(type));
-	assert_string_equal(type, "");
-	mountinfo_fstype_of(-1, type, sizeof(type));
-	assert_string_equal(type, "");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,7 +108,6 @@ int main(void)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(broken),
 		cmocka_unit_test(stream),
-		cmocka_unit_test(fstype),
 	};
 
 	return cmocka_run_group_tests_name("mountinfo", tests, NULL, NULL);

@@ -4,7 +4,6 @@
  * functions that send and receive be replaced.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/genetlink.h>
 #include <netlink/attr.h>
 #include <netlink/genl/genl.h>
@@ -14,7 +13,6 @@
 #include <netlink/socket.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "message.h"
 #include "test.h"
@@ -166,17 +164,6 @@ static void bind_refused(void **state)
 	say_error(-EBUSY, "already bound to mdcache");
 	assert_int_equal(extfuse_bind(ef, 0, "mdcache", 0, false, NULL), -EBUSY);
 	assert_string_equal(extfuse_error(ef), "already bound to mdcache");
-}
-
-static void bind_not_fuse(void **state)
-{
-	int fd = open("/proc/self", O_PATH);
-
-	(void)state;
-	say_error(-EINVAL, "not a FUSE mount");
-	assert_int_equal(extfuse_bind(ef, fd, "mdcache", 0, false, NULL), -EINVAL);
-	assert_string_equal(extfuse_error(ef), "not a FUSE mount (proc)");
-	close(fd);
 }
 
 static void bind_names(void **state)
@@ -350,7 +337,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		exchange_test(bind_good),
 		exchange_test(bind_refused),
-		exchange_test(bind_not_fuse),
 		exchange_test(bind_names),
 		exchange_test(denied_without_sentence),
 		exchange_test(acknowledged_without_answer),
