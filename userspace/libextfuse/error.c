@@ -33,7 +33,7 @@ const char *error_sentence(int err)
 	switch (err) {
 	case EPERM:
 	case EACCES:
-		return "permission denied (this takes CAP_SYS_ADMIN in the initial user namespace)";
+		return "permission denied: needs CAP_SYS_ADMIN";
 	case EOPNOTSUPP:
 		return "not supported by the extfuse module that is loaded";
 	default:
