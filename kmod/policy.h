@@ -35,7 +35,7 @@ struct extfuse_req {
 	u64 conn;
 	u64 nodeid;
 	u64 ttl;
-	u64 cookie[2];
+	u64 cookie[4];
 	u32 opcode;
 	u32 flags;
 	u32 uid;

@@ -25,6 +25,12 @@
  */
 #define EXTFUSE_FH_NONE (~(__u64)0)
 
+/*
+ * Nodeids with this bit are never cached by the shipped policies: a daemon gives
+ * them to what changes behind the kernel's back, such as virtual directories.
+ */
+#define EXTFUSE_NODEID_UNCACHED (((__u64)1) << 63)
+
 /**
  * enum extfuse_req_flags - facts about a request's connection, in extfuse_req.flags
  * @EXTFUSE_REQ_DEFAULT_PERMISSIONS: the kernel checks permissions from the mode

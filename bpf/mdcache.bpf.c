@@ -1,0 +1,1184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mdcache: a metadata cache for any daemon.
+ *
+ * It learns from the daemon's replies - attributes, names present and absent,
+ * extended attributes present and absent, link targets, access checks, statfs -
+ * and answers the next request of the kind, for as long as the daemon's own
+ * validity (or the longer one given at bind) lasts.
+ *
+ * What keeps it coherent is one rule. Every inode, every name and every
+ * connection has a counter (a slot of one array, picked by hash; sharing one
+ * costs a miss, never a wrong answer). A request that changes something bumps
+ * the counters of all that it changes before it goes to the daemon and again
+ * after the reply; in between they are marked active. A request that asks notes
+ * the counter on its way out, and what it learns is stored with the noted value.
+ * An entry is served only while its counter still has that value. So nothing is
+ * ever served that was asked for before, or while, it was changed; there is
+ * nothing to delete, and no order of events to get wrong.
+ *
+ * The daemon's notifications bump counters too, as does FORGET.
+ *
+ * Files in the map "backing" (inode -> backing id, filled by the daemon) are
+ * opened in passthrough without asking, and their attributes come from the
+ * backing file itself: writes and mappings that the kernel sends straight there
+ * pass no request that could bump a counter.
+ *
+ * Map values may be recycled under a reader's eyes, so each ends with a checksum
+ * over its content and key.
+ */
+#include "extfuse.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+#define NSEC 1000000000ULL
+
+/*
+ * Counters. The upper 48 bits count, the lower 16 are the number of changes
+ * under way; both only ever move so that the sum grows, so that the sum of two
+ * counters is unchanged only if both are.
+ */
+#define SLOTS (1 << 16)
+#define BEGIN ((1ULL << 16) + 1)
+#define END ((1ULL << 16) - 1)
+#define ACTIVE(stamp) ((stamp) & 0xffff)
+
+__u64 slots[SLOTS];
+
+/* Names of the request's cookies for a change under way. */
+enum { OTHER, MOVED, VICTIM, BEGUN };
+/* ... and for a question. */
+enum { STAMP, STAMP_ALL, MASK };
+
+struct node_key {
+	__u64 conn, nodeid;
+	__u32 uid, gid;		/* 0 under default_permissions */
+};
+
+struct attr_val {
+	__u64 stamp;
+	__u64 expires;		/* ns, CLOCK_MONOTONIC */
+	__u64 vfs_expires;	/* what the daemon allowed the VFS */
+	__u64 ttl;		/* the daemon's, ns */
+	__u64 backing_id;	/* not 0: only attr.ino counts */
+	__u64 sum;
+	struct fuse_attr attr;
+};
+
+struct name_key {
+	__u64 conn, parent;
+	struct extfuse_name_hash hash;
+	__u32 uid, gid;
+};
+
+struct name_val {
+	__u64 stamp;
+	__u64 expires;
+	__u64 vfs_expires;
+	__u64 nodeid;		/* 0: known to be absent */
+	__u64 generation;
+	__u64 epoch;
+	__u64 sum;
+};
+
+enum { XATTR = 1, XATTR_LIST, LINK_TARGET, ACCESS, STATFS };
+
+struct data_key {
+	__u64 conn, nodeid;
+	struct extfuse_name_hash hash;	/* xattr: of its name; access: mask */
+	__u32 uid, gid;
+	__u64 kind;
+};
+
+#define DATA_MAX 208
+
+struct data_val {
+	__u64 stamp;
+	__u64 expires;
+	__s64 len;		/* or -errno */
+	__u64 sum;
+	__u8 data[DATA_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct node_key);
+	__type(value, struct attr_val);
+} attrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct name_key);
+	__type(value, struct name_val);
+} names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct data_key);
+	__type(value, struct data_val);
+} data SEC(".maps");
+
+/* Filled by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1048576);
+	__type(key, struct extfuse_node_key);
+	__type(value, __u32);
+} backing SEC(".maps");
+
+/* Inodes that the daemon opened in passthrough on its own: attributes are not cached. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct extfuse_node_key);
+	__type(value, __u8);
+} bypassed SEC(".maps");
+
+/* Counters */
+
+static __always_inline __u64 mix(__u64 a, __u64 b)
+{
+	return (a ^ (b * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL;
+}
+
+static __always_inline __u64 *node_slot(__u64 conn, __u64 nodeid)
+{
+	return &slots[(mix(conn, nodeid) >> 48) & (SLOTS - 1)];
+}
+
+/* Everything of the connection: bumped when it is unknown which inode changes. */
+static __always_inline __u64 *conn_slot(__u64 conn)
+{
+	return node_slot(conn, 0);
+}
+
+/* Bumped by every change and invalidation, before the slots that it is about. */
+static __always_inline __u64 *any_slot(__u64 conn)
+{
+	return node_slot(conn, ~0ULL);
+}
+
+static __always_inline __u64 *name_slot(__u64 conn, __u64 parent,
+					const struct extfuse_name_hash *hash)
+{
+	return &slots[(mix(conn ^ hash->h[0], parent) >> 48) & (SLOTS - 1)];
+}
+
+static __always_inline __u64 node_stamp(__u64 conn, __u64 nodeid)
+{
+	return READ_ONCE(*node_slot(conn, nodeid)) + READ_ONCE(*conn_slot(conn));
+}
+
+static __always_inline __u64 name_stamp(const struct name_key *key)
+{
+	return READ_ONCE(*name_slot(key->conn, key->parent, &key->hash)) +
+	       READ_ONCE(*conn_slot(key->conn));
+}
+
+static __always_inline void bump(__u64 *slot, __u64 by)
+{
+	__sync_fetch_and_add(slot, by);
+}
+
+/* Keys */
+
+static __always_inline void node_key(struct node_key *key, const struct extfuse_req *req,
+				     __u64 nodeid)
+{
+	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+
+	key->conn = req->conn;
+	key->nodeid = nodeid;
+	key->uid = shared ? 0 : req->uid;
+	key->gid = shared ? 0 : req->gid;
+}
+
+static __always_inline int name_key(struct name_key *key, struct extfuse_req *req, __u64 parent,
+				    __u32 which)
+{
+	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+
+	key->conn = req->conn;
+	key->parent = parent;
+	key->uid = shared ? 0 : req->uid;
+	key->gid = shared ? 0 : req->gid;
+	return extfuse_req_name_hash(req, which, &key->hash);
+}
+
+static __always_inline void data_key(struct data_key *key, const struct extfuse_req *req, int kind)
+{
+	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+
+	__builtin_memset(key, 0, sizeof(*key));
+	key->conn = req->conn;
+	key->nodeid = req->nodeid;
+	key->uid = shared ? 0 : req->uid;
+	key->gid = shared ? 0 : req->gid;
+	key->kind = kind;
+}
+
+static __always_inline bool uncached(const struct extfuse_req *req)
+{
+	return req->nodeid & EXTFUSE_NODEID_UNCACHED;
+}
+
+/* Checksums */
+
+static __always_inline __u64 sum_add(__u64 sum, __u64 word)
+{
+	return (sum ^ word) * 0x9ddfea08eb382d69ULL + (sum >> 29);
+}
+
+static __always_inline __u64 attr_head_sum(const struct attr_val *val, const struct node_key *key)
+{
+	__u64 sum = sum_add(key->conn, key->nodeid);
+
+	sum = sum_add(sum, val->stamp);
+	sum = sum_add(sum, val->expires);
+	sum = sum_add(sum, val->vfs_expires);
+	sum = sum_add(sum, val->ttl);
+	return sum_add(sum, val->backing_id);
+}
+
+static __always_inline __u64 name_sum(const struct name_val *val, const struct name_key *key)
+{
+	__u64 sum = sum_add(key->hash.h[0], key->hash.h[1] ^ key->parent);
+
+	sum = sum_add(sum, val->stamp);
+	sum = sum_add(sum, val->expires);
+	sum = sum_add(sum, val->vfs_expires);
+	sum = sum_add(sum, val->nodeid);
+	sum = sum_add(sum, val->generation);
+	return sum_add(sum, val->epoch);
+}
+
+static __always_inline __u64 data_head_sum(const struct data_val *val, const struct data_key *key)
+{
+	__u64 sum = sum_add(key->nodeid, key->hash.h[0] ^ key->hash.h[1]);
+
+	sum = sum_add(sum, key->kind);
+	sum = sum_add(sum, val->stamp);
+	sum = sum_add(sum, val->expires);
+	return sum_add(sum, val->len);
+}
+
+static __always_inline __u64 data_sum(const struct data_val *val, const struct data_key *key)
+{
+	const __u64 *word = (const __u64 *)val->data;
+	__u64 sum = data_head_sum(val, key);
+	int i;
+
+#pragma unroll
+	for (i = 0; i < DATA_MAX / 8; i++)
+		sum = sum_add(sum, word[i]);
+	return sum;
+}
+
+/* Validity */
+
+static __always_inline __u64 to_ns(__u64 sec, __u32 nsec)
+{
+	/* beyond 500 years is for ever */
+	return sec > 1ULL << 33 ? 1ULL << 62 : sec * NSEC + nsec;
+}
+
+static __always_inline __u64 later(__u64 now, __u64 ttl)
+{
+	return ttl > 1ULL << 62 ? 1ULL << 62 : now + ttl;
+}
+
+static __always_inline __u64 remaining(__u64 until, __u64 now)
+{
+	return until > now ? until - now : 0;
+}
+
+/* Attributes */
+
+/*
+ * Copies the cached attributes to @attr. Returns ns that the VFS may keep them,
+ * or -1 if there are none to serve.
+ */
+static __always_inline __s64 serve_attr(struct extfuse_req *req, const struct node_key *key,
+					struct fuse_attr *attr)
+{
+	const struct attr_val *val = bpf_map_lookup_elem(&attrs, key);
+	struct attr_val head;
+	const __u64 *from;
+	__u64 *to, sum, now;
+	int i;
+
+	if (!val)
+		return -1;
+	head.stamp = READ_ONCE(val->stamp);
+	head.expires = READ_ONCE(val->expires);
+	head.vfs_expires = READ_ONCE(val->vfs_expires);
+	head.ttl = READ_ONCE(val->ttl);
+	head.backing_id = READ_ONCE(val->backing_id);
+	sum = attr_head_sum(&head, key);
+	from = (const __u64 *)&val->attr;
+	to = (__u64 *)attr;
+#pragma unroll
+	for (i = 0; i < (int)(sizeof(*attr) / 8); i++) {
+		__u64 word = READ_ONCE(from[i]);
+
+		sum = sum_add(sum, word);
+		to[i] = word;
+	}
+	if (sum != READ_ONCE(val->sum))
+		return -1;
+	if (head.backing_id)
+		return extfuse_backing_getattr(req, head.backing_id, attr) ? -1 : head.ttl;
+	if (head.stamp != node_stamp(key->conn, key->nodeid))
+		return -1;
+	now = bpf_ktime_get_ns();
+	if (now >= head.expires)
+		return -1;
+	return remaining(head.vfs_expires, now);
+}
+
+static __always_inline __u32 backing_id_of(const struct extfuse_req *req, __u64 nodeid)
+{
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = nodeid };
+	__u32 *id = bpf_map_lookup_elem(&backing, &key);
+
+	return id ? *id : 0;
+}
+
+static __always_inline bool is_bypassed(const struct extfuse_req *req, __u64 nodeid)
+{
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = nodeid };
+
+	return bpf_map_lookup_elem(&bypassed, &key);
+}
+
+static __always_inline void store_attr(const struct extfuse_req *req, __u64 nodeid,
+				       const struct fuse_attr *attr, __u64 ttl, __u64 stamp)
+{
+	struct attr_val val = {};
+	struct node_key key;
+	const __u64 *word;
+	__u64 now, sum;
+	int i;
+
+	if (ACTIVE(stamp) || (!ttl && !req->ttl) || (nodeid & EXTFUSE_NODEID_UNCACHED) ||
+	    is_bypassed(req, nodeid))
+		return;
+	now = bpf_ktime_get_ns();
+	val.stamp = stamp;
+	val.expires = later(now, ttl > req->ttl ? ttl : req->ttl);
+	val.vfs_expires = later(now, ttl);
+	val.ttl = ttl;
+	val.backing_id = backing_id_of(req, nodeid);
+	__builtin_memcpy(&val.attr, attr, sizeof(val.attr));
+	node_key(&key, req, nodeid);
+	sum = attr_head_sum(&val, &key);
+	word = (const __u64 *)&val.attr;
+#pragma unroll
+	for (i = 0; i < (int)(sizeof(val.attr) / 8); i++)
+		sum = sum_add(sum, word[i]);
+	val.sum = sum;
+	bpf_map_update_elem(&attrs, &key, &val, BPF_ANY);
+}
+
+SEC("struct_ops.s/getattr")
+int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr_in *in,
+	     struct fuse_attr_out *out)
+{
+	struct node_key key;
+	__s64 valid;
+
+	if (uncached(req))
+		return EXTFUSE_PASS;
+	node_key(&key, req, req->nodeid);
+	valid = serve_attr(req, &key, &out->attr);
+	if (valid < 0) {
+		req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
+		return EXTFUSE_PASS;
+	}
+	if (valid) {
+		out->attr_valid = valid / NSEC;
+		out->attr_valid_nsec = valid % NSEC;
+	}
+	return 0;
+}
+
+/* Names */
+
+static __always_inline bool load_name(const struct name_key *key, struct name_val *to)
+{
+	const struct name_val *val = bpf_map_lookup_elem(&names, key);
+
+	if (!val)
+		return false;
+	to->stamp = READ_ONCE(val->stamp);
+	to->expires = READ_ONCE(val->expires);
+	to->vfs_expires = READ_ONCE(val->vfs_expires);
+	to->nodeid = READ_ONCE(val->nodeid);
+	to->generation = READ_ONCE(val->generation);
+	to->epoch = READ_ONCE(val->epoch);
+	return name_sum(to, key) == READ_ONCE(val->sum) && to->stamp == name_stamp(key);
+}
+
+static __always_inline void store_name(const struct extfuse_req *req, const struct name_key *key,
+				       const struct fuse_entry_out *entry, bool absent,
+				       __u64 stamp)
+{
+	__u64 ttl = to_ns(entry->entry_valid, entry->entry_valid_nsec);
+	__u64 now = bpf_ktime_get_ns();
+	struct name_val val = {
+		.stamp = stamp,
+		.expires = later(now, ttl > req->ttl ? ttl : req->ttl),
+		.vfs_expires = later(now, ttl),
+		.nodeid = absent ? 0 : entry->nodeid,
+		.generation = entry->generation,
+		.epoch = req->epoch,
+	};
+
+	if (ACTIVE(stamp) || (val.nodeid & EXTFUSE_NODEID_UNCACHED))
+		return;
+	val.sum = name_sum(&val, key);
+	bpf_map_update_elem(&names, key, &val, BPF_ANY);
+}
+
+/*
+ * Which inode a name means, without an answer that could be served: it tells
+ * unlink and rename whose attributes they change.
+ */
+static __always_inline void note_name(const struct extfuse_req *req, const struct name_key *key,
+				      __u64 nodeid, __u64 stamp)
+{
+	struct name_val val = { .stamp = stamp, .nodeid = nodeid, .epoch = req->epoch };
+
+	if (ACTIVE(stamp) || (nodeid & EXTFUSE_NODEID_UNCACHED))
+		return;
+	val.sum = name_sum(&val, key);
+	bpf_map_update_elem(&names, key, &val, BPF_ANY);
+}
+
+SEC("struct_ops.s/lookup")
+int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out)
+{
+	struct node_key node;
+	struct name_key key;
+	struct name_val val;
+	__u64 now, left;
+	__s64 valid;
+
+	if (uncached(req) || name_key(&key, req, req->nodeid, 0))
+		return EXTFUSE_PASS;
+	req->cookie[STAMP_ALL] = READ_ONCE(*any_slot(req->conn));
+	req->cookie[STAMP] = name_stamp(&key);
+	if (!load_name(&key, &val) || val.epoch != req->epoch)
+		return EXTFUSE_PASS;
+	now = bpf_ktime_get_ns();
+	if (now >= val.expires)
+		return EXTFUSE_PASS;
+	if (val.nodeid) {
+		node_key(&node, req, val.nodeid);
+		valid = serve_attr(req, &node, &out->attr);
+		if (valid < 0)
+			return EXTFUSE_PASS;
+		if (valid) {
+			out->attr_valid = valid / NSEC;
+			out->attr_valid_nsec = valid % NSEC;
+		}
+		out->generation = val.generation;
+	}
+	left = remaining(val.vfs_expires, now);
+	if (left) {
+		out->entry_valid = left / NSEC;
+		out->entry_valid_nsec = left % NSEC;
+	}
+	out->nodeid = val.nodeid;
+	return 0;
+}
+
+SEC("struct_ops/forget")
+int BPF_PROG(mdcache_forget, struct extfuse_req *req, __u64 nlookup)
+{
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+
+	/* the daemon may give the nodeid to another inode now */
+	bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
+	bpf_map_delete_elem(&bypassed, &key);
+	return EXTFUSE_PASS;
+}
+
+/* Changes: begin() before the request, end() after its reply, with the same arguments. */
+
+static __always_inline void begin_node(const struct extfuse_req *req, __u64 nodeid)
+{
+	bump(node_slot(req->conn, nodeid), BEGIN);
+}
+
+static __always_inline void end_node(const struct extfuse_req *req, __u64 nodeid)
+{
+	bump(node_slot(req->conn, nodeid), END);
+}
+
+static __always_inline void begin_any(struct extfuse_req *req)
+{
+	bump(any_slot(req->conn), BEGIN);
+	req->cookie[BEGUN] = 1;
+}
+
+static __always_inline void end_any(struct extfuse_req *req)
+{
+	bump(any_slot(req->conn), END);
+}
+
+static __always_inline int change_node(struct extfuse_req *req)
+{
+	begin_any(req);
+	begin_node(req, req->nodeid);
+	return EXTFUSE_PASS;
+}
+
+/*
+ * The inode that a name means. Not known: 0, whose slot is that of everything
+ * on the connection. Known to be absent: ~0, whose slot is bumped anyway.
+ */
+static __always_inline __u64 child_of(const struct name_key *key)
+{
+	struct name_val val;
+
+	if (!load_name(key, &val))
+		return 0;
+	return val.nodeid ?: ~0ULL;
+}
+
+/* A name in directory nodeid appears, or goes and takes a link of its inode along. */
+static __always_inline int change_name(struct extfuse_req *req, bool goes)
+{
+	struct name_key key;
+
+	if (name_key(&key, req, req->nodeid, 0))
+		return EXTFUSE_PASS;
+	begin_any(req);
+	begin_node(req, req->nodeid);
+	if (goes) {
+		req->cookie[MOVED] = child_of(&key);
+		begin_node(req, req->cookie[MOVED]);
+	}
+	bump(name_slot(key.conn, key.parent, &key.hash), BEGIN);
+	req->cookie[BEGUN] = name_stamp(&key);
+	return EXTFUSE_PASS;
+}
+
+SEC("struct_ops/setattr")
+int BPF_PROG(mdcache_setattr, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/write")
+int BPF_PROG(mdcache_write, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/fallocate")
+int BPF_PROG(mdcache_fallocate, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/ioctl")
+int BPF_PROG(mdcache_ioctl, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+/* Daemons that buffer writes change times and sizes when they write back. */
+SEC("struct_ops/fsync")
+int BPF_PROG(mdcache_fsync, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/flush")
+int BPF_PROG(mdcache_flush, struct extfuse_req *req, const struct fuse_flush_in *in)
+{
+	if (in->fh == EXTFUSE_FH_NONE)
+		return 0;
+	return change_node(req);
+}
+
+SEC("struct_ops/release")
+int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release_in *in)
+{
+	if (in->fh == EXTFUSE_FH_NONE)
+		return 0;
+	return change_node(req);
+}
+
+SEC("struct_ops/setxattr")
+int BPF_PROG(mdcache_setxattr, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/removexattr")
+int BPF_PROG(mdcache_removexattr, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+/*
+ * Reading moves the access time. Where the validity was extended at bind, the
+ * access time may be as old as that.
+ */
+SEC("struct_ops/read")
+int BPF_PROG(mdcache_read, struct extfuse_req *req)
+{
+	return req->ttl ? EXTFUSE_PASS : change_node(req);
+}
+
+SEC("struct_ops/readdir")
+int BPF_PROG(mdcache_readdir, struct extfuse_req *req)
+{
+	return req->ttl ? EXTFUSE_PASS : change_node(req);
+}
+
+SEC("struct_ops/copy_file_range")
+int BPF_PROG(mdcache_copy_file_range, struct extfuse_req *req,
+	     const struct fuse_copy_file_range_in *in)
+{
+	change_node(req);
+	req->cookie[OTHER] = in->nodeid_out;
+	begin_node(req, in->nodeid_out);
+	return EXTFUSE_PASS;
+}
+
+SEC("struct_ops/symlink")
+int BPF_PROG(mdcache_symlink, struct extfuse_req *req)
+{
+	return change_name(req, false);
+}
+
+SEC("struct_ops/mknod")
+int BPF_PROG(mdcache_mknod, struct extfuse_req *req)
+{
+	return change_name(req, false);
+}
+
+SEC("struct_ops/mkdir")
+int BPF_PROG(mdcache_mkdir, struct extfuse_req *req)
+{
+	return change_name(req, false);
+}
+
+SEC("struct_ops/create")
+int BPF_PROG(mdcache_create, struct extfuse_req *req)
+{
+	return change_name(req, false);
+}
+
+SEC("struct_ops/tmpfile")
+int BPF_PROG(mdcache_tmpfile, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/link")
+int BPF_PROG(mdcache_link, struct extfuse_req *req, const struct fuse_link_in *in)
+{
+	change_name(req, false);
+	req->cookie[OTHER] = in->oldnodeid;
+	begin_node(req, in->oldnodeid);
+	return EXTFUSE_PASS;
+}
+
+SEC("struct_ops/unlink")
+int BPF_PROG(mdcache_unlink, struct extfuse_req *req)
+{
+	return change_name(req, true);
+}
+
+SEC("struct_ops/rmdir")
+int BPF_PROG(mdcache_rmdir, struct extfuse_req *req)
+{
+	return change_name(req, true);
+}
+
+SEC("struct_ops/rename")
+int BPF_PROG(mdcache_rename, struct extfuse_req *req, const struct fuse_rename2_in *in)
+{
+	struct name_key key;
+
+	change_name(req, true);
+	if (name_key(&key, req, in->newdir, 1))
+		return EXTFUSE_PASS;
+	req->cookie[OTHER] = in->newdir;
+	req->cookie[VICTIM] = child_of(&key);
+	begin_node(req, in->newdir);
+	begin_node(req, req->cookie[VICTIM]);
+	bump(name_slot(key.conn, key.parent, &key.hash), BEGIN);
+	req->cookie[BEGUN] = name_stamp(&key);
+	return EXTFUSE_PASS;
+}
+
+/* Undoes change_name(). */
+static __always_inline void end_name(struct extfuse_req *req, bool goes)
+{
+	struct name_key key;
+
+	if (name_key(&key, req, req->nodeid, 0))
+		return;
+	bump(name_slot(key.conn, key.parent, &key.hash), END);
+	if (goes)
+		end_node(req, req->cookie[MOVED]);
+	end_node(req, req->nodeid);
+	end_any(req);
+}
+
+/*
+ * What a changed name means now may be kept if nobody else was at it: then its
+ * stamp is what it was after our own first bump, plus our second ones. Returns
+ * 0 if it is not.
+ */
+static __always_inline __u64 settled_stamp(const struct name_key *key, __u64 begun, int own_conn)
+{
+	__u64 stamp = begun + END + own_conn * END;
+
+	return !ACTIVE(stamp) && name_stamp(key) == stamp ? stamp : 0;
+}
+
+static __always_inline void end_rename(struct extfuse_req *req, int error)
+{
+	__u64 moved = req->cookie[MOVED];
+	int own_conn = !req->cookie[MOVED] + !req->cookie[VICTIM];
+	struct name_key key;
+	__u64 stamp;
+
+	if (name_key(&key, req, req->cookie[OTHER], 1))
+		return;
+	bump(name_slot(key.conn, key.parent, &key.hash), END);
+	end_node(req, req->cookie[VICTIM]);
+	end_node(req, req->cookie[OTHER]);
+	end_name(req, true);
+
+	/* not to be served (no generation, no validity), but the next unlink will ask */
+	stamp = settled_stamp(&key, req->cookie[BEGUN], own_conn);
+	if (!error && stamp && moved && moved != ~0ULL)
+		note_name(req, &key, moved, stamp);
+}
+
+/* Replies */
+
+SEC("struct_ops/attr_done")
+int BPF_PROG(mdcache_attr_done, struct extfuse_req *req, const struct fuse_attr_out *out, int error)
+{
+	if (req->opcode == FUSE_SETATTR) {
+		end_node(req, req->nodeid);
+		end_any(req);
+	} else if (!error && !uncached(req)) {
+		store_attr(req, req->nodeid, &out->attr,
+			   to_ns(out->attr_valid, out->attr_valid_nsec), req->cookie[STAMP]);
+	}
+	return 0;
+}
+
+/*
+ * Which inode a LOOKUP is about is known only now, too late to note its counter
+ * on the way out. But if nothing at all changed meanwhile, it did not either;
+ * its counter is read before that is checked.
+ */
+static __always_inline void learn_entry(struct extfuse_req *req, const struct name_key *key,
+					const struct fuse_entry_out *entry, __u64 name, __u64 any)
+{
+	__u64 node = node_stamp(req->conn, entry->nodeid);
+
+	store_name(req, key, entry, !entry->nodeid, name);
+	asm volatile("" ::: "memory");
+	if (entry->nodeid && !ACTIVE(any) && READ_ONCE(*any_slot(req->conn)) == any)
+		store_attr(req, entry->nodeid, &entry->attr,
+			   to_ns(entry->attr_valid, entry->attr_valid_nsec), node);
+}
+
+static __always_inline int looked_up(struct extfuse_req *req, const struct fuse_entry_out *entry,
+				     int error)
+{
+	struct name_key key;
+
+	if (uncached(req) || name_key(&key, req, req->nodeid, 0))
+		return 0;
+	if (!error)
+		learn_entry(req, &key, entry, req->cookie[STAMP], req->cookie[STAMP_ALL]);
+	else if (error == -ENOENT)
+		/* no validity from the daemon: only the administrator's counts */
+		store_name(req, &key, entry, true, req->cookie[STAMP]);
+	return 0;
+}
+
+static __always_inline int created(struct extfuse_req *req, const struct fuse_entry_out *entry,
+				   int error)
+{
+	struct name_key key;
+	__u64 stamp;
+
+	if (req->opcode == FUSE_LINK)
+		end_node(req, req->cookie[OTHER]);
+	if (req->opcode == FUSE_TMPFILE) {
+		end_node(req, req->nodeid);
+		end_any(req);
+		return 0;
+	}
+	if (name_key(&key, req, req->nodeid, 0))
+		return 0;
+	/* someone else's file may have been there, and CREATE have truncated it */
+	if (!error)
+		bump(node_slot(req->conn, entry->nodeid), BEGIN - 1);
+	end_name(req, false);
+	stamp = settled_stamp(&key, req->cookie[BEGUN], 0);
+	if (!error && stamp && !uncached(req))
+		store_name(req, &key, entry, false, stamp);
+	return 0;
+}
+
+SEC("struct_ops/entry_done")
+int BPF_PROG(mdcache_entry_done, struct extfuse_req *req, const struct fuse_entry_out *entry,
+	     int error)
+{
+	if (req->opcode == FUSE_LOOKUP)
+		return looked_up(req, entry, error);
+	return created(req, entry, error);
+}
+
+/* Files opened in the kernel */
+
+SEC("struct_ops/open")
+int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *in,
+	     struct fuse_open_out *out)
+{
+	__u32 id;
+
+	if (in->flags & 01000 /* O_TRUNC */)
+		return change_node(req);
+	id = backing_id_of(req, req->nodeid);
+	if (!id)
+		return EXTFUSE_PASS;
+	out->fh = EXTFUSE_FH_NONE;
+	out->open_flags = FOPEN_PASSTHROUGH;
+	out->backing_id = id;
+	return 0;
+}
+
+SEC("struct_ops/open_done")
+int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_out *out, int error)
+{
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+	__u8 one = 1;
+
+	if (req->opcode != FUSE_OPEN)
+		return 0;
+	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
+		/* what is cached of its attributes is not true any more */
+		bump(any_slot(req->conn), BEGIN - 1);
+		bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
+		if (!backing_id_of(req, req->nodeid) &&
+		    bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY))
+			begin_node(req, req->nodeid);	/* no room: active for ever */
+	}
+	if (req->cookie[BEGUN]) {
+		end_node(req, req->nodeid);
+		end_any(req);
+	}
+	return 0;
+}
+
+/* Data: xattrs, link targets, access checks, statfs */
+
+/*
+ * These replies carry no validity of their own: they last as long as the
+ * attributes of their inode.
+ */
+static __always_inline __u64 data_expires(const struct extfuse_req *req)
+{
+	__u64 now = bpf_ktime_get_ns();
+	const struct attr_val *val;
+	struct node_key key;
+	__u64 expires = 0;
+
+	if (req->ttl)
+		expires = later(now, req->ttl);
+	node_key(&key, req, req->nodeid);
+	val = bpf_map_lookup_elem(&attrs, &key);
+	if (val && val->stamp == node_stamp(req->conn, req->nodeid) && val->expires > expires)
+		expires = val->expires;
+	return expires > now ? expires : 0;
+}
+
+/* Copies an entry that is good now to @to: true, or false if there is none. */
+static __always_inline bool load_data(const struct data_key *key, __u64 stamp, struct data_val *to)
+{
+	const struct data_val *val = bpf_map_lookup_elem(&data, key);
+
+	if (!val)
+		return false;
+	to->stamp = READ_ONCE(val->stamp);
+	to->expires = READ_ONCE(val->expires);
+	to->len = READ_ONCE(val->len);
+	to->sum = READ_ONCE(val->sum);
+	if (to->stamp != stamp || bpf_ktime_get_ns() >= to->expires)
+		return false;
+	if (to->len <= 0)
+		return to->sum == data_head_sum(to, key);
+	__builtin_memcpy(to->data, val->data, sizeof(to->data));
+	return to->len <= DATA_MAX && to->sum == data_sum(to, key);
+}
+
+static __always_inline void store_data(const struct extfuse_req *req, const struct data_key *key,
+				       struct data_val *val)
+{
+	if (ACTIVE(val->stamp) || uncached(req))
+		return;
+	val->expires = data_expires(req);
+	if (!val->expires)
+		return;
+	val->sum = val->len > 0 ? data_sum(val, key) : data_head_sum(val, key);
+	bpf_map_update_elem(&data, key, val, BPF_ANY);
+}
+
+static __always_inline int serve_data(struct extfuse_req *req, const struct data_key *key)
+{
+	struct data_val val;
+	int ret;
+
+	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
+	if (!load_data(key, req->cookie[STAMP], &val))
+		return EXTFUSE_PASS;
+	if (val.len < 0)
+		return val.len;
+	ret = extfuse_reply_set(req, val.data, val.len & 0xff);
+	return ret == -ERANGE || !ret ? ret : EXTFUSE_PASS;
+}
+
+/* Keeps the reply to an xattr or readlink request. */
+static __always_inline int learn_data(struct extfuse_req *req, const struct data_key *key, int error)
+{
+	struct data_val val = { .stamp = req->cookie[STAMP] };
+
+	val.len = error ?: extfuse_reply_data(req, val.data, sizeof(val.data));
+	/* a question for the size alone, or too large a value */
+	if (error || val.len >= 0)
+		store_data(req, key, &val);
+	return 0;
+}
+
+SEC("struct_ops/getxattr")
+int BPF_PROG(mdcache_getxattr, struct extfuse_req *req)
+{
+	struct data_key key;
+
+	data_key(&key, req, XATTR);
+	if (uncached(req) || extfuse_req_name_hash(req, 0, &key.hash))
+		return EXTFUSE_PASS;
+	return serve_data(req, &key);
+}
+
+SEC("struct_ops/listxattr")
+int BPF_PROG(mdcache_listxattr, struct extfuse_req *req)
+{
+	struct data_key key;
+
+	data_key(&key, req, XATTR_LIST);
+	return uncached(req) ? EXTFUSE_PASS : serve_data(req, &key);
+}
+
+SEC("struct_ops/readlink")
+int BPF_PROG(mdcache_readlink, struct extfuse_req *req)
+{
+	struct data_key key;
+
+	data_key(&key, req, LINK_TARGET);
+	return uncached(req) ? EXTFUSE_PASS : serve_data(req, &key);
+}
+
+SEC("struct_ops/xattr_done")
+int BPF_PROG(mdcache_xattr_done, struct extfuse_req *req, __u32 size, int error)
+{
+	bool one = req->opcode == FUSE_GETXATTR;
+	struct data_key key;
+
+	if (error && error != -ENODATA && error != -EOPNOTSUPP)
+		return 0;
+	data_key(&key, req, one ? XATTR : XATTR_LIST);
+	if (one && extfuse_req_name_hash(req, 0, &key.hash))
+		return 0;
+	return learn_data(req, &key, error);
+}
+
+SEC("struct_ops/link_target_done")
+int BPF_PROG(mdcache_link_target_done, struct extfuse_req *req, __u32 size, int error)
+{
+	struct data_key key;
+
+	if (error)
+		return 0;
+	data_key(&key, req, LINK_TARGET);
+	return learn_data(req, &key, 0);
+}
+
+/* Only asked without default_permissions, so the key has the user. */
+SEC("struct_ops/access")
+int BPF_PROG(mdcache_access, struct extfuse_req *req, const struct fuse_access_in *in)
+{
+	struct data_val val;
+	struct data_key key;
+
+	if (uncached(req))
+		return EXTFUSE_PASS;
+	data_key(&key, req, ACCESS);
+	key.hash.h[0] = in->mask;
+	req->cookie[MASK] = in->mask;
+	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
+	if (!load_data(&key, req->cookie[STAMP], &val) || val.len > 0)
+		return EXTFUSE_PASS;
+	return val.len;
+}
+
+static __noinline int learn_access(struct extfuse_req *req, int error)
+{
+	struct data_val val = { .stamp = req->cookie[STAMP], .len = error };
+	struct data_key key;
+
+	data_key(&key, req, ACCESS);
+	key.hash.h[0] = req->cookie[MASK];
+	store_data(req, &key, &val);
+	return 0;
+}
+
+/* Every change may change what is free: the stamp is that of any change. */
+SEC("struct_ops/statfs")
+int BPF_PROG(mdcache_statfs, struct extfuse_req *req, struct fuse_statfs_out *out)
+{
+	struct data_val val;
+	struct data_key key;
+
+	data_key(&key, req, STATFS);
+	req->cookie[STAMP] = READ_ONCE(*any_slot(req->conn));
+	if (uncached(req) || !load_data(&key, req->cookie[STAMP], &val) ||
+	    val.len != sizeof(*out))
+		return EXTFUSE_PASS;
+	__builtin_memcpy(out, val.data, sizeof(*out));
+	return 0;
+}
+
+SEC("struct_ops/statfs_done")
+int BPF_PROG(mdcache_statfs_done, struct extfuse_req *req, const struct fuse_statfs_out *out,
+	     int error)
+{
+	struct data_val val = { .stamp = req->cookie[STAMP], .len = sizeof(*out) };
+	struct data_key key;
+
+	if (error)
+		return 0;
+	data_key(&key, req, STATFS);
+	bpf_probe_read_kernel(val.data, sizeof(*out), out);
+	store_data(req, &key, &val);
+	return 0;
+}
+
+SEC("struct_ops/done")
+int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
+{
+	switch (req->opcode) {
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+		end_name(req, true);
+		return 0;
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		end_rename(req, error);
+		return 0;
+	case FUSE_ACCESS:
+		if (!error || error == -EACCES)
+			learn_access(req, error);
+		return 0;
+	default:
+		break;
+	}
+	if (!req->cookie[BEGUN])
+		return 0;
+	if (req->cookie[OTHER])
+		end_node(req, req->cookie[OTHER]);
+	end_node(req, req->nodeid);
+	end_any(req);
+	return 0;
+}
+
+/* The daemon's notifications */
+
+SEC("struct_ops/inval_inode")
+int BPF_PROG(mdcache_inval_inode, struct extfuse_req *req)
+{
+	bump(any_slot(req->conn), BEGIN - 1);
+	bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
+	return 0;
+}
+
+SEC("struct_ops/inval_entry")
+int BPF_PROG(mdcache_inval_entry, struct extfuse_req *req, __u64 child)
+{
+	struct name_key key;
+
+	bump(any_slot(req->conn), BEGIN - 1);
+	bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
+	if (child)
+		bump(node_slot(req->conn, child), BEGIN - 1);
+	if (name_key(&key, req, req->nodeid, 0))
+		bump(conn_slot(req->conn), BEGIN - 1);
+	else
+		bump(name_slot(key.conn, key.parent, &key.hash), BEGIN - 1);
+	return 0;
+}
+
+SEC(".struct_ops.link")
+struct extfuse_ops mdcache = {
+	.lookup = (void *)mdcache_lookup,
+	.forget = (void *)mdcache_forget,
+	.getattr = (void *)mdcache_getattr,
+	.setattr = (void *)mdcache_setattr,
+	.readlink = (void *)mdcache_readlink,
+	.symlink = (void *)mdcache_symlink,
+	.mknod = (void *)mdcache_mknod,
+	.mkdir = (void *)mdcache_mkdir,
+	.unlink = (void *)mdcache_unlink,
+	.rmdir = (void *)mdcache_rmdir,
+	.rename = (void *)mdcache_rename,
+	.link = (void *)mdcache_link,
+	.open = (void *)mdcache_open,
+	.read = (void *)mdcache_read,
+	.write = (void *)mdcache_write,
+	.statfs = (void *)mdcache_statfs,
+	.release = (void *)mdcache_release,
+	.fsync = (void *)mdcache_fsync,
+	.setxattr = (void *)mdcache_setxattr,
+	.getxattr = (void *)mdcache_getxattr,
+	.listxattr = (void *)mdcache_listxattr,
+	.removexattr = (void *)mdcache_removexattr,
+	.flush = (void *)mdcache_flush,
+	.readdir = (void *)mdcache_readdir,
+	.access = (void *)mdcache_access,
+	.create = (void *)mdcache_create,
+	.ioctl = (void *)mdcache_ioctl,
+	.fallocate = (void *)mdcache_fallocate,
+	.tmpfile = (void *)mdcache_tmpfile,
+	.copy_file_range = (void *)mdcache_copy_file_range,
+	.entry_done = (void *)mdcache_entry_done,
+	.attr_done = (void *)mdcache_attr_done,
+	.open_done = (void *)mdcache_open_done,
+	.xattr_done = (void *)mdcache_xattr_done,
+	.link_target_done = (void *)mdcache_link_target_done,
+	.statfs_done = (void *)mdcache_statfs_done,
+	.done = (void *)mdcache_done,
+	.inval_inode = (void *)mdcache_inval_inode,
+	.inval_entry = (void *)mdcache_inval_entry,
+	.name = "mdcache",
+};
