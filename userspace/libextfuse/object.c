@@ -96,7 +96,7 @@ int object_policy_name(struct extfuse *ef, const struct bpf_object *obj, struct 
 			    bpf_map__name(map), EXTFUSE_POLICY_NAME_LEN - 1);
 	if (!policy_name_is_valid(name))
 		return fail(ef, EINVAL,
-			    "%s has an invalid name \"%s\": one to %d bytes without space, dot, slash or control character, not ending in -maps",
+			    "%s has an invalid name \"%s\": 1 to %d letters, digits, _ and -, not ending in -maps",
 			    bpf_map__name(map), name, EXTFUSE_POLICY_NAME_LEN - 1);
 	/* Without it, bpf_map__attach_struct_ops() makes no link that can be pinned. */
 	if (!(bpf_map__map_flags(map) & BPF_F_LINK))

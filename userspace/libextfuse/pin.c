@@ -7,7 +7,7 @@
  * file system refuses them. bpftool pins links in the same directory under the
  * name of the C variable; a hyphen keeps our directories from meeting those.
  */
-#include <bpf/bpf.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <linux/magic.h>
@@ -30,6 +30,7 @@ static bool has_maps_suffix(const char *name)
 	       !strcmp(name + len - strlen(MAPS_SUFFIX), MAPS_SUFFIX);
 }
 
+/* As the module, but for dots. */
 bool policy_name_is_valid(const char *name)
 {
 	const char *s;
@@ -37,7 +38,7 @@ bool policy_name_is_valid(const char *name)
 	if (!*name || strlen(name) >= EXTFUSE_POLICY_NAME_LEN || has_maps_suffix(name))
 		return false;
 	for (s = name; *s; s++)
-		if (*s == '/' || *s == '.' || *s <= ' ' || *s == '\x7f')
+		if (!isascii(*s) || (!isalnum(*s) && *s != '_' && *s != '-'))
 			return false;
 	return true;
 }

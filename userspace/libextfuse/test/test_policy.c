@@ -51,6 +51,7 @@ static void names(void **state)
 	assert_false(policy_name_is_valid("a.b"));
 	assert_false(policy_name_is_valid("a b"));
 	assert_false(policy_name_is_valid("a\033b"));
+	assert_false(policy_name_is_valid("\303\274"));
 	assert_false(policy_name_is_valid("mdcache-maps"));
 	assert_false(policy_name_is_valid("-maps"));
 }
