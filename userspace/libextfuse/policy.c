@@ -103,13 +103,15 @@ static bool remove_dead_link(const char *path)
 
 static int pin_link(struct extfuse *ef, struct loading *policy)
 {
-	int fd = bpf_link__fd(policy->link);
+	int fd = bpf_link__fd(policy->link), err;
 	char path[PATH_MAX];
 
 	pin_link_path(path, policy->name);
-	if (bpf_obj_pin(fd, path) &&
-	    (errno != EEXIST || !remove_dead_link(path) || bpf_obj_pin(fd, path)))
-		return fail(ef, errno, "cannot pin the policy at %s: %s", path, strerror(errno));
+	err = bpf_obj_pin(fd, path) ? errno : 0;
+	if (err == EEXIST && remove_dead_link(path))
+		err = bpf_obj_pin(fd, path) ? errno : 0;
+	if (err)
+		return fail(ef, err, "cannot pin the policy at %s: %s", path, strerror(err));
 	policy->link_pinned = true;
 	return 0;
 }
