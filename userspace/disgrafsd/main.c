@@ -16,6 +16,7 @@
 
 #include "graph.h"
 #include "policy.h"
+#include "tagging.h"
 
 /* Descriptors that nodes may not use: requests being served, index, libraries. */
 #define SPARE_FDS 256
@@ -111,18 +112,20 @@ static int mount_and_serve(struct disgrafsd *fs)
 		goto unmount;
 	if (!fs->opt.foreground)
 		log_to_syslog();
+	tagging_start(fs);
 	fs->graph = graph_new(fs);
 	if (!fs->graph)
 		goto unmount;
 	ret = serve(fs);
 	if (ret < 0)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
-	graph_free(fs->graph);
 unmount:
 	fuse_session_unmount(fs->se);
 	/* Before the policy goes: its map has an entry for each backing file. */
 	node_table_destroy(&fs->nodes);
 	policy_stop(fs->policy);
+	graph_free(fs->graph);
+	tagging_stop(fs);
 signals:
 	fuse_remove_signal_handlers(fs->se);
 destroy:

@@ -187,6 +187,18 @@ struct node *node_get(struct node_table *table, uint64_t id)
 	return node;
 }
 
+struct node *node_find(struct node_table *table, const struct stat *st)
+{
+	struct node *node;
+
+	pthread_rwlock_rdlock(&table->lock);
+	node = find_inode(table, st);
+	if (node)
+		node->refs++;
+	pthread_rwlock_unlock(&table->lock);
+	return node;
+}
+
 void node_put(struct node_table *table, struct node *node)
 {
 	if (!node || --node->refs)

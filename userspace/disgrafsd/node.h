@@ -63,6 +63,8 @@ void node_table_destroy(struct node_table *table);
 
 /* The live node @id with a reference, or NULL. */
 struct node *node_get(struct node_table *table, uint64_t id);
+/* The same by lower inode. */
+struct node *node_find(struct node_table *table, const struct stat *st);
 void node_put(struct node_table *table, struct node *node);
 
 /*

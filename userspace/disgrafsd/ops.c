@@ -414,6 +414,23 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 	make(req, parent, name, S_IFLNK, 0, target);
 }
 
+/* The kernel does not look up again what it moved itself. */
+static void move_name(struct disgrafsd *fs, const struct node *dir, const char *name,
+		      const struct node *new_dir, const char *new_name)
+{
+	struct node *node;
+	struct stat st;
+
+	if (fstatat(new_dir->fd, new_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	node = node_find(&fs->nodes, &st);
+	if (!node)
+		return;
+	node_name_del(node, dir->id, name);
+	node_name_add(node, new_dir->id, new_name);
+	node_put(&fs->nodes, node);
+}
+
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
 		      const char *new_name, unsigned int flags)
 {
@@ -434,6 +451,9 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		goto out;
 	}
 	creds_leave(req);
+	move_name(fs, dir, name, new_dir, new_name);
+	if (flags & RENAME_EXCHANGE)
+		move_name(fs, new_dir, new_name, dir, name);
 	tagging_renamed(fs, dir, name, new_dir, new_name);
 	fuse_reply_err(req, 0);
 out:

@@ -7,8 +7,11 @@
 #define DISGRAFSD_TAGGING_H
 
 #include "disgrafsd.h"
+#include "tags.h"
 
-#define TAGS_XATTR "user.xdg.tags"
+/* Opens the index, or makes it; without one everything else here does nothing. */
+void tagging_start(struct disgrafsd *fs);
+void tagging_stop(struct disgrafsd *fs);
 
 /* @name was just made in @dir: no old record of its inode number is true. */
 void tagging_made(struct disgrafsd *fs, const struct node *dir, const char *name);

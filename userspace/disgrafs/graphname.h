@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Names under .graph/tags. A tag is any string without commas, a file name has
+ * no '/' and is neither "." nor "..": in the name of a tag's directory '/' is
+ * %2F, '%' is %25, and the dots of those two are %2E.
+ */
+#ifndef DISGRAFS_GRAPHNAME_H
+#define DISGRAFS_GRAPHNAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GRAPH_NAME_MAX 255
+
+/* Returns 0, or -ENAMETOOLONG: such a tag has no directory. */
+int graphname_encode(char name[GRAPH_NAME_MAX + 1], const char *tag);
+/* Returns 0, or -ENOENT: no tag is encoded like that. @tag: as long as @name. */
+int graphname_decode(char *tag, const char *name);
+
+/*
+ * The name of a file's link among others of that name: "NAME~INODE", shortened
+ * in front of the '~' if need be.
+ */
+void graphname_suffix(char name[GRAPH_NAME_MAX + 1], const char *file, uint64_t inode);
+
+#endif

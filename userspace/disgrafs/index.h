@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The index: which files have which tags, and where they are. SQLite in
+ * LOWER/.disgrafs/index.db.
+ *
+ * Everything in it is derived from the tree, and every function that changes it
+ * looks at the tree, under the index's write lock, for what is true now; its
+ * arguments only say where to look. So it does not matter in which order
+ * concurrent changes report themselves: the last to look sees them all.
+ *
+ * A file is its inode, and has one or more names; a directory is recorded when
+ * something under it has tags. So a rename, also of a directory, is one row.
+ *
+ * Functions return 0 or -errno unless they say otherwise; index_error() then has
+ * the sentence. One handle may be used by several threads.
+ */
+#ifndef DISGRAFS_INDEX_H
+#define DISGRAFS_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define INDEX_DIR ".disgrafs"
+
+struct tagindex;
+
+enum index_flags {
+	INDEX_READ	= 0,
+	INDEX_WRITE	= 1 << 0,
+	INDEX_CREATE	= 1 << 1,	/* and replace one that is damaged */
+};
+
+/* What index_open() found, and others since. */
+enum index_state {
+	INDEX_NEW	= 1 << 0,	/* created, or replaced a damaged one */
+	INDEX_UNCLEAN	= 1 << 1,	/* its last server did not end properly */
+	INDEX_STALE	= 1 << 2,	/* a change could not be recorded */
+};
+
+/* A name in a directory, which is an open descriptor of any kind. */
+struct index_name {
+	int dir;
+	const char *name;
+};
+
+/* What is not 0 ends the enumeration and is its result. */
+typedef int (*index_tag_fn)(const char *tag, uint64_t files, void *arg);
+/* @ino: of the file; @path: below the root, without a leading slash. */
+typedef int (*index_path_fn)(uint64_t ino, const char *path, void *arg);
+typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
+
+/* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
+struct tagindex *index_open(int root, unsigned int flags);
+void index_close(struct tagindex *index);
+/* The sentence for the last error on @index, or with NULL of index_open() in this thread. */
+const char *index_error(struct tagindex *index);
+unsigned int index_state(struct tagindex *index);
+
+/*
+ * Says that a server keeps the index from now on; closing ends it. Until then,
+ * and after a crash, the index is unclean.
+ */
+int index_serve(struct tagindex *index);
+
+/*
+ * The tags of the file @fd (of any kind) are recorded anew, and of the @names
+ * those that it really has. Needs no names for a directory.
+ */
+int index_sync_file(struct tagindex *index, int fd, const struct index_name *names, size_t count);
+/* The @names went away, appeared, or are other files than before: all those of one operation. */
+int index_sync_names(struct tagindex *index, const struct index_name *names, size_t count);
+/* The file @name in @dir was just made: what is recorded of its inode number is not its own. */
+int index_made(struct tagindex *index, int dir, const char *name);
+/* Several of the above as one transaction, in which nobody else writes. */
+int index_batch_begin(struct tagindex *index);
+int index_batch_end(struct tagindex *index);
+
+/* A number that changes when the index does. */
+uint64_t index_version(struct tagindex *index);
+/* All tags, by name. */
+int index_tags(struct tagindex *index, index_tag_fn fn, void *arg);
+/* The paths of the files that have all of @tags. */
+int index_find(struct tagindex *index, const char *const *tags, size_t count, index_path_fn fn,
+	       void *arg);
+/* The other tags that those files have, and how many of them. */
+int index_narrow(struct tagindex *index, const char *const *tags, size_t count, index_tag_fn fn,
+		 void *arg);
+
+/*
+ * Between the two everything that is synced is marked; what was not is dropped
+ * at the end. For index_rebuild().
+ */
+int index_generation_begin(struct tagindex *index, int64_t *generation);
+int index_generation_end(struct tagindex *index, int64_t generation);
+
+/*
+ * Makes the index anew from the tree, beside whoever keeps it up to date. May
+ * take long; @progress (or NULL) is called now and then.
+ */
+int index_rebuild(int root, index_progress_fn progress, void *arg);
+
+#endif

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * disgrafs: tag files and find them by their tags.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "print.h"
+#include "tags.h"
+#include "tree.h"
+
+struct options {
+	const struct command *command;
+	const char *dir;
+	bool all, json, null, progress;
+};
+
+struct command {
+	const char *name;
+	const char *args;
+	const char *summary;
+	const char *options;		/* the short ones that it takes */
+	int (*run)(const struct options *opt, int argc, char *argv[]);
+};
+
+static const struct option long_options[] = {
+	{ "all",	no_argument,	   NULL, 'a' },
+	{ "dir",	required_argument, NULL, 'C' },
+	{ "json",	no_argument,	   NULL, 'j' },
+	{ "null",	no_argument,	   NULL, '0' },
+	{ "progress",	no_argument,	   NULL, 'p' },
+	{ "help",	no_argument,	   NULL, 'h' },
+	{ }
+};
+
+static const struct {
+	char option;
+	const char *text;
+} option_help[] = {
+	{ 'a', "  -a, --all        all tags of the files" },
+	{ 'C', "  -C, --dir DIR    the tree that DIR is in (default: the current directory)" },
+	{ '0', "  -0, --null       end lines with NUL instead of a newline" },
+	{ 'j', "  -j, --json       print JSON" },
+	{ 'p', "  -p, --progress   say how far it is" },
+	{ 'h', "  -h, --help       this text" },
+};
+
+static int __attribute__((format(printf, 2, 3))) fail(const char *what, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(stderr, "disgrafs: ");
+	if (what)
+		fprintf(stderr, "%s: ", what);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return 1;
+}
+
+static int usage_error(const struct options *opt, const char *what, const char *problem)
+{
+	fail(what, "%s", problem);
+	fprintf(stderr, "Try 'disgrafs %s --help'.\n", opt->command->name);
+	return 2;
+}
+
+static void print_line(const struct options *opt, const char *line)
+{
+	fputs(line, stdout);
+	putchar(opt->null ? '\0' : '\n');
+}
+
+/* ---- tag, untag, tags FILE ---- */
+
+static struct json_object *json_file(const char *path, const struct tags *tags)
+{
+	struct json_object *file = json_object_new_object(), *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < tags->count; i++)
+		json_object_array_add(list, json_bytes(tags->tag[i]));
+	json_object_object_add(file, "path", json_bytes(path));
+	json_object_object_add(file, "tags", list);
+	return file;
+}
+
+enum change { ADD, REMOVE, REMOVE_ALL };
+
+static int apply(struct tags *tags, enum change change, int argc, char *argv[])
+{
+	int i, ret = 0;
+
+	if (change == REMOVE_ALL)
+		tags_free(tags);
+	for (i = 0; i < argc && ret == 0 && change != REMOVE_ALL; i++) {
+		if (change == ADD)
+			ret = tags_add(tags, argv[i], strlen(argv[i]));
+		else
+			tags_remove(tags, argv[i], strlen(argv[i]));
+	}
+	return ret;
+}
+
+/* Changes the tags of @file by the tags in @argv. Returns the exit status. */
+static int change_tags(const struct options *opt, const char *file, enum change change, int argc,
+		       char *argv[])
+{
+	const char *error = NULL;
+	struct tags tags;
+	int lock, ret;
+
+	/* Two commands at a time; a file that we may not read is changed unlocked. */
+	lock = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
+	ret = tags_read(&tags, file);
+	if (ret == 0)
+		ret = apply(&tags, change, argc, argv);
+	if (ret == 0)
+		ret = tags_write(&tags, file);
+	if (ret == -EOPNOTSUPP)
+		ret = fail(file, "no place for tags: not a regular file or directory, or its file system has no user extended attributes");
+	else if (ret == -ENOSPC || ret == -E2BIG || ret == -ERANGE)
+		ret = fail(file, "no room for so many tags");
+	else if (ret < 0)
+		ret = fail(file, "%s", strerror(-ret));
+	else if (tree_record(file, &error) < 0)
+		fail(file, "tagged, but the index was not changed: %s; see 'disgrafs reindex'", error);
+	if (ret == 0 && opt->json)
+		ret = print_json(json_file(file, &tags)) < 0;
+	tags_free(&tags);
+	if (lock >= 0)
+		close(lock);
+	return ret;
+}
+
+static int check_tags(const struct options *opt, int argc, char *argv[])
+{
+	const char *problem;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		problem = tag_problem(argv[i]);
+		if (problem)
+			return usage_error(opt, argv[i], problem);
+	}
+	return 0;
+}
+
+static int cmd_tag(const struct options *opt, int argc, char *argv[])
+{
+	int ret;
+
+	if (argc < 2)
+		return usage_error(opt, NULL, "needs a file and tags");
+	ret = check_tags(opt, argc - 1, argv + 1);
+	return ret ? ret : change_tags(opt, argv[0], ADD, argc - 1, argv + 1);
+}
+
+static int cmd_untag(const struct options *opt, int argc, char *argv[])
+{
+	int ret;
+
+	if (argc < 1)
+		return usage_error(opt, NULL, "needs a file");
+	if (opt->all ? argc > 1 : argc < 2)
+		return usage_error(opt, NULL, "needs tags, or --all and none");
+	ret = check_tags(opt, argc - 1, argv + 1);
+	return ret ? ret : change_tags(opt, argv[0], opt->all ? REMOVE_ALL : REMOVE, argc - 1,
+				       argv + 1);
+}
+
+static int file_tags(const struct options *opt, int argc, char *argv[])
+{
+	struct json_object *json = opt->json ? json_object_new_array() : NULL;
+	int i, ret, status = 0;
+	struct tags tags;
+	size_t t;
+
+	for (i = 0; i < argc; i++) {
+		ret = tags_read(&tags, argv[i]);
+		if (ret < 0) {
+			status = fail(argv[i], "%s", strerror(-ret));
+			continue;
+		}
+		if (json)
+			json_object_array_add(json, json_file(argv[i], &tags));
+		for (t = 0; t < tags.count && !json; t++) {
+			if (argc > 1)
+				printf("%s: ", argv[i]);
+			print_line(opt, tags.tag[t]);
+		}
+		tags_free(&tags);
+	}
+	return json && print_json(json) < 0 ? 1 : status;
+}
+
+/* ---- tags, find, reindex ---- */
+
+static int find_tree(const struct options *opt, struct tree *tree)
+{
+	const char *dir = opt->dir ?: ".";
+	int ret = tree_find(tree, dir);
+
+	if (ret == -ENOENT && access(dir, F_OK) == 0)
+		return fail(dir, "no index here or above; 'disgrafs reindex' makes one");
+	return ret < 0 ? fail(dir, "%s", strerror(-ret)) : 0;
+}
+
+struct output {
+	const struct options *opt;
+	const struct tree *tree;
+	struct json_object *json;
+};
+
+static int print_tag(const char *tag, uint64_t files, void *arg)
+{
+	struct output *out = arg;
+	struct json_object *object;
+
+	if (!out->json) {
+		printf("%7llu ", (unsigned long long)files);
+		print_line(out->opt, tag);
+		return 0;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "tag", json_bytes(tag));
+	json_object_object_add(object, "files", json_object_new_int64(files));
+	json_object_array_add(out->json, object);
+	return 0;
+}
+
+static int print_path(uint64_t ino, const char *path, void *arg)
+{
+	struct output *out = arg;
+	struct json_object *object;
+	bool is_top = !strcmp(path, ".");
+	char *full;
+
+	(void)ino;
+	if (asprintf(&full, "%s%s%s", out->tree->path,
+		     is_top || !strcmp(out->tree->path, "/") ? "" : "/", is_top ? "" : path) < 0)
+		return -ENOMEM;
+	if (out->json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "path", json_bytes(full));
+		json_object_array_add(out->json, object);
+	} else {
+		print_line(out->opt, full);
+	}
+	free(full);
+	return 0;
+}
+
+static int finish(struct output *out, int ret, const char *error)
+{
+	if (out->json && ret >= 0)
+		ret = print_json(out->json);
+	else
+		json_object_put(out->json);
+	return ret < 0 ? fail(out->tree->path, "%s", error ?: strerror(-ret)) : 0;
+}
+
+static int cmd_tags(const struct options *opt, int argc, char *argv[])
+{
+	struct output out = { .opt = opt };
+	const char *error = NULL;
+	struct tree tree;
+	int ret;
+
+	if (argc)
+		return file_tags(opt, argc, argv);
+	if (find_tree(opt, &tree))
+		return 1;
+	out.tree = &tree;
+	out.json = opt->json ? json_object_new_array() : NULL;
+	ret = tree_tags(&tree, print_tag, &out, &error);
+	ret = finish(&out, ret, error);
+	tree_close(&tree);
+	return ret;
+}
+
+static int cmd_find(const struct options *opt, int argc, char *argv[])
+{
+	struct output out = { .opt = opt };
+	const char *error = NULL;
+	struct tree tree;
+	int ret;
+
+	if (!argc)
+		return usage_error(opt, NULL, "needs tags");
+	ret = check_tags(opt, argc, argv);
+	if (ret)
+		return ret;
+	if (find_tree(opt, &tree))
+		return 1;
+	out.tree = &tree;
+	out.json = opt->json ? json_object_new_array() : NULL;
+	ret = tree_search(&tree, (const char *const *)argv, argc, print_path, &out, &error);
+	ret = finish(&out, ret, error);
+	tree_close(&tree);
+	return ret;
+}
+
+struct progress {
+	uint64_t files, tagged;
+	bool show;
+};
+
+static void progress(uint64_t files, uint64_t tagged, void *arg)
+{
+	struct progress *p = arg;
+
+	p->files = files;
+	p->tagged = tagged;
+	if (p->show)
+		fprintf(stderr, "\r%llu files, %llu with tags", (unsigned long long)files,
+			(unsigned long long)tagged);
+}
+
+static int cmd_reindex(const struct options *opt, int argc, char *argv[])
+{
+	struct progress p = { .show = opt->progress };
+	struct json_object *json;
+	struct tree tree;
+	const char *dir;
+	int ret;
+
+	if (argc > 1)
+		return usage_error(opt, NULL, "needs one directory");
+	dir = argc ? argv[0] : ".";
+	ret = tree_find(&tree, dir);
+	if (ret == -ENOENT)
+		ret = tree_new(&tree, dir);
+	if (ret < 0)
+		return fail(dir, "%s", strerror(-ret));
+	if (tree.lower < 0) {
+		tree_close(&tree);
+		return fail(dir, "the lower directory of this mount cannot be reached from here");
+	}
+	ret = index_rebuild(tree.lower, progress, &p);
+	if (p.show)
+		fputc('\n', stderr);
+	if (ret < 0) {
+		ret = fail(tree.path, "%s", ret == -EACCES || ret == -EPERM ?
+			   "the index belongs to another user" : strerror(-ret));
+	} else if (opt->json) {
+		json = json_object_new_object();
+		json_object_object_add(json, "root", json_bytes(tree.path));
+		json_object_object_add(json, "files", json_object_new_int64(p.files));
+		json_object_object_add(json, "tagged", json_object_new_int64(p.tagged));
+		ret = print_json(json) < 0;
+	}
+	tree_close(&tree);
+	return ret;
+}
+
+/* ---- command line ---- */
+
+static const struct command commands[] = {
+	{ "tag", "FILE TAG...", "give a file tags", "jh", cmd_tag },
+	{ "untag", "FILE TAG... | --all FILE", "take tags from a file", "ajh", cmd_untag },
+	{ "tags", "[FILE...]", "the tags of files, or all tags of a tree and how many files have them",
+	  "C0jh", cmd_tags },
+	{ "find", "TAG...", "the files that have all these tags", "C0jh", cmd_find },
+	{ "reindex", "[DIR]", "make the index of a tree anew from its files", "jph", cmd_reindex },
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void help(FILE *f)
+{
+	size_t i;
+
+	fprintf(f, "Usage: disgrafs COMMAND [OPTION...] [ARGUMENT...]\n"
+		   "Tag files and find them by their tags.\n\n");
+	for (i = 0; i < NR_COMMANDS; i++)
+		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fprintf(f, "\n'disgrafs COMMAND --help' says more; --version prints the version.\n");
+}
+
+static void command_help(const struct command *command)
+{
+	size_t i;
+
+	printf("Usage: disgrafs %s [OPTION...] %s\nPrint or change: %s.\n\n", command->name,
+	       command->args, command->summary);
+	for (i = 0; i < sizeof(option_help) / sizeof(*option_help); i++) {
+		if (strchr(command->options, option_help[i].option))
+			puts(option_help[i].text);
+	}
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse(struct options *opt, int argc, char *argv[])
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":aC:j0ph", long_options, NULL)) != -1) {
+		if (c == ':')
+			return usage_error(opt, argv[optind - 1], "needs a value");
+		if (c == '?' || !strchr(opt->command->options, c))
+			return usage_error(opt, argv[optind - 1], "unknown option");
+		switch (c) {
+		case 'a':
+			opt->all = true;
+			break;
+		case 'C':
+			opt->dir = optarg;
+			break;
+		case 'j':
+			opt->json = true;
+			break;
+		case '0':
+			opt->null = true;
+			break;
+		case 'p':
+			opt->progress = true;
+			break;
+		case 'h':
+			command_help(opt->command);
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options opt = { };
+	struct rlimit rl;
+	size_t i;
+	int ret;
+
+	if (argc < 2) {
+		help(stderr);
+		return 2;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("disgrafs %s\n", EXTFUSE_VERSION);
+		return 0;
+	}
+	for (i = 0; i < NR_COMMANDS; i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			opt.command = &commands[i];
+	}
+	if (!opt.command) {
+		fail(argv[1], "unknown command");
+		fprintf(stderr, "Try 'disgrafs --help'.\n");
+		return 2;
+	}
+	/* One for each level of a tree that is walked. */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	ret = parse(&opt, argc - 1, argv + 1);
+	if (ret < 0)
+		ret = opt.command->run(&opt, argc - 1 - optind, argv + 1 + optind);
+	if (fflush(stdout) || ferror(stdout))
+		ret = fail(NULL, "cannot write: %s", strerror(errno));
+	return ret;
+}

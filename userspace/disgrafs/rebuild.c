@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making the index anew from the tree: walk it, and have the index look at
+ * every file with tags.
+ */
+#include "index.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "tags.h"
+
+/* Files a transaction: others wait no longer than that takes. */
+#define BATCH 256
+#define PROGRESS_EVERY 1000
+
+struct walk {
+	struct tagindex *index;
+	int root;
+	uint64_t files, tagged;
+	index_progress_fn progress;
+	void *arg;
+};
+
+struct names {
+	char **name;
+	size_t count;
+};
+
+static int names_add(struct names *names, const char *name)
+{
+	char **grown = reallocarray(names->name, names->count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	names->name = grown;
+	grown[names->count] = strdup(name);
+	return grown[names->count] ? (names->count++, 0) : -ENOMEM;
+}
+
+static void names_clear(struct names *names)
+{
+	while (names->count)
+		free(names->name[--names->count]);
+	free(names->name);
+	names->name = NULL;
+}
+
+static int record(struct walk *walk, int dir, struct names *tagged)
+{
+	struct index_name at = { .dir = dir };
+	int fd, ret;
+	size_t i;
+
+	if (!tagged->count)
+		return 0;
+	ret = index_batch_begin(walk->index);
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < tagged->count && ret == 0; i++) {
+		at.name = tagged->name[i];
+		fd = openat(dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;	/* gone meanwhile */
+		ret = index_sync_file(walk->index, fd, &at, 1);
+		close(fd);
+	}
+	walk->tagged += tagged->count;
+	names_clear(tagged);
+	return index_batch_end(walk->index) ?: ret;
+}
+
+static bool has_tags(int dir, const char *name)
+{
+	char path[sizeof("/proc/self/fd/-2147483648/") + NAME_MAX];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+	return lgetxattr(path, TAGS_XATTR, NULL, 0) > 0;
+}
+
+static bool is_dir(int dir, const struct dirent *d)
+{
+	struct stat st;
+
+	if (d->d_type != DT_UNKNOWN)
+		return d->d_type == DT_DIR;
+	return fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int walk_dir(struct walk *walk, int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret = 0;
+	struct names tagged = { }, dirs = { };
+	const struct dirent *d;
+	size_t i;
+	DIR *dir;
+
+	if (fd < 0)	/* gone or not ours to read: not in the index either */
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (ret == 0 && (d = readdir(dir))) {
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
+		    (parent == walk->root && !strcmp(name, ".") && !strcmp(d->d_name, INDEX_DIR)))
+			continue;
+		if (++walk->files % PROGRESS_EVERY == 0 && walk->progress)
+			walk->progress(walk->files, walk->tagged, walk->arg);
+		if (has_tags(fd, d->d_name))
+			ret = names_add(&tagged, d->d_name);
+		if (ret == 0 && is_dir(fd, d))
+			ret = names_add(&dirs, d->d_name);
+		if (ret == 0 && tagged.count == BATCH)
+			ret = record(walk, fd, &tagged);
+	}
+	if (ret == 0)
+		ret = record(walk, fd, &tagged);
+	for (i = 0; i < dirs.count && ret == 0; i++)
+		ret = walk_dir(walk, fd, dirs.name[i]);
+	names_clear(&tagged);
+	names_clear(&dirs);
+	closedir(dir);
+	return ret;
+}
+
+int index_rebuild(int root, index_progress_fn progress, void *arg)
+{
+	struct walk walk = { .root = root, .progress = progress, .arg = arg };
+	int64_t generation;
+	int ret;
+
+	walk.index = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	if (!walk.index)
+		return -errno;
+	ret = index_generation_begin(walk.index, &generation);
+	if (ret == 0)
+		ret = index_sync_file(walk.index, root, NULL, 0);
+	if (ret == 0)
+		ret = walk_dir(&walk, root, ".");
+	if (ret == 0)
+		ret = index_generation_end(walk.index, generation);
+	if (progress)
+		progress(walk.files, walk.tagged, arg);
+	index_close(walk.index);
+	return ret;
+}

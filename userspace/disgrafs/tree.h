@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A tree with an index: found from any place in it, be it a mount of disgrafsd
+ * or the lower directory itself.
+ */
+#ifndef DISGRAFS_TREE_H
+#define DISGRAFS_TREE_H
+
+#include <stdbool.h>
+
+#include "index.h"
+
+struct tree {
+	char *path;		/* of the root, as the user sees it */
+	int root;		/* mount point or lower directory */
+	int lower;		/* lower directory, or -1 if it is not to be had */
+	bool mounted;		/* path is a mount of disgrafsd */
+};
+
+/* The tree that @path, a file or directory, is in. 0, -ENOENT (none) or -errno. */
+int tree_find(struct tree *tree, const char *path);
+/* The directory @path as a tree that has no index yet. 0 or -errno. */
+int tree_new(struct tree *tree, const char *path);
+void tree_close(struct tree *tree);
+
+/*
+ * Like index_tags() and index_find(), from the index or, where that is not
+ * readable, from .graph. 0, what @fn returned, or -errno with the sentence in
+ * *@error.
+ */
+int tree_tags(struct tree *tree, index_tag_fn fn, void *arg, const char **error);
+int tree_search(struct tree *tree, const char *const *tags, size_t count, index_path_fn fn,
+		void *arg, const char **error);
+
+/*
+ * Records the tags of the file at @path in the index of its tree, if it has one
+ * and no daemon does that. 0 or -errno with the sentence in *@error.
+ */
+int tree_record(const char *path, const char **error);
+
+#endif
