@@ -533,7 +533,8 @@ static void random_messages(int fd)
 			add(&m, EXTFUSE_A_CONN, "\1\2\3\4\5\6\7", 8);
 		for (n = next_random(&state) % 4; n; n--) {
 			/* Not the length: the socket would refuse it. */
-			at = sizeof(m.hdr) + next_random(&state) % (m.hdr.nlmsg_len - sizeof(m.hdr));
+			at = sizeof(m.hdr) +
+			     next_random(&state) % (m.hdr.nlmsg_len - sizeof(m.hdr));
 			((char *)&m)[at] = next_random(&state);
 		}
 		send(sk, &m, m.hdr.nlmsg_len - next_random(&state) % 8, MSG_DONTWAIT);

@@ -4,6 +4,7 @@
 #include <netlink/msg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "message.h"
 #include "netlink.h"
@@ -45,10 +46,15 @@ int extfuse_version(struct extfuse *ef, struct extfuse_version *v)
 	return err;
 }
 
+/* Five seconds for the daemon to answer INIT. */
+#define INIT_TRIES 500
+#define INIT_WAIT_US 10000
+
 int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
 		 uint64_t *conn)
 {
 	struct reply reply;
+	unsigned int tries;
 	uint64_t id;
 	int err;
 
@@ -58,7 +64,13 @@ int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms
 	if (!policy[0] || strlen(policy) >= EXTFUSE_POLICY_NAME_LEN)
 		return fail(ef, ENOENT, "no such policy");
 
-	err = exchange_one(ef, build_bind(ef->family, fd, policy, ttl_ms, replace), &reply);
+	/* A mount is there before its daemon has answered INIT. */
+	for (tries = 0; tries < INIT_TRIES; tries++) {
+		err = exchange_one(ef, build_bind(ef->family, fd, policy, ttl_ms, replace), &reply);
+		if (err != -EAGAIN)
+			break;
+		usleep(INIT_WAIT_US);
+	}
 	if (err)
 		return err;
 	err = parse_bound(ef, nlmsg_hdr(reply.msgs[0]), &id);

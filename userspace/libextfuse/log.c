@@ -71,8 +71,8 @@ static bool starts_with(const char *s, const char *prefix)
 /* Lines that follow from others, or count what the verifier did. */
 static bool is_noise(const char *line)
 {
-	return !*line || starts_with(line, "processed ") || starts_with(line, "verification time") ||
-	       starts_with(line, "stack depth") || starts_with(line, "failed to load object") ||
+	return !*line || starts_with(line, "processed ") ||
+	       starts_with(line, "verification time") || starts_with(line, "stack depth") || starts_with(line, "failed to load object") ||
 	       strstr(line, "failed to load: ") || strstr(line, "BPF program load failed") ||
 	       strstr(line, " PROG LOAD LOG --");
 }

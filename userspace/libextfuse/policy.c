@@ -66,7 +66,8 @@ static int find_policies(struct load *load)
 		load->nr++;
 	}
 	if (!load->nr)
-		return fail(load->ef, EINVAL, "holds no policy (struct extfuse_ops in SEC(\".struct_ops.link\"))");
+		return fail(load->ef, EINVAL,
+			    "holds no policy (struct extfuse_ops in SEC(\".struct_ops.link\"))");
 	return 0;
 }
 
@@ -337,7 +338,8 @@ int extfuse_policy_unload(struct extfuse *ef, const char *name)
 	if (unload.found)
 		return 0;
 	if (registered)
-		return fail(ef, EBUSY, "the policy is registered, but neither its link nor its map can be found");
+		return fail(ef, EBUSY,
+			    "the policy is registered, but neither its link nor its map can be found");
 	return fail(ef, ENOENT, "no such policy");
 }
 
