@@ -70,6 +70,7 @@ struct extfuse_ops {
 	int (*listxattr)(struct extfuse_req *req, const struct fuse_getxattr_in *in);
 	int (*removexattr)(struct extfuse_req *req);
 	int (*flush)(struct extfuse_req *req, const struct fuse_flush_in *in);
+	char name[EXTFUSE_POLICY_NAME_LEN];
 	int (*readdir)(struct extfuse_req *req, const struct fuse_read_in *in);
 	int (*access)(struct extfuse_req *req, const struct fuse_access_in *in);
 	int (*create)(struct extfuse_req *req, const struct fuse_create_in *in);
@@ -94,7 +95,6 @@ struct extfuse_ops {
 	int (*init)(struct extfuse_req *req);
 	int (*exit)(struct extfuse_req *req);
 
-	char name[EXTFUSE_POLICY_NAME_LEN];
 	__u32 flags;
 };
 

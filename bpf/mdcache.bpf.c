@@ -374,7 +374,7 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 	val.vfs_expires = later(now, ttl);
 	val.ttl = ttl;
 	val.backing_id = backing_id_of(req, nodeid);
-	__builtin_memcpy(&val.attr, attr, sizeof(val.attr));
+	bpf_probe_read_kernel(&val.attr, sizeof(val.attr), attr);
 	node_key(&key, req, nodeid);
 	sum = attr_head_sum(&val, &key);
 	word = (const __u64 *)&val.attr;

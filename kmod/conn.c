@@ -174,6 +174,7 @@ static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy)
 		extfuse_policy_get(policy);
 		policy->bindings++;
 	}
+	WRITE_ONCE(conn->settled, false);
 	rcu_assign_pointer(conn->policy, policy);
 	if (old) {
 		synchronize_srcu(&extfuse_srcu);

@@ -29,6 +29,7 @@ struct extfuse_conn {
 	struct fuse_conn *fc;
 	struct super_block *sb;		/* alive while a request of it is under way */
 	struct extfuse_policy __rcu *policy;	/* extfuse_srcu; written under extfuse_mutex */
+	bool settled;			/* no change is older than @policy */
 	u64 id;
 	u64 ttl;			/* ns */
 	siphash_key_t name_key[2];

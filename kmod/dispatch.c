@@ -6,6 +6,7 @@
  * for an opcode that nobody knows, a request goes to the daemon as if the module
  * were not there.
  */
+#include <linux/percpu-rwsem.h>
 #include <linux/srcu.h>
 
 #include "background.h"
@@ -127,11 +128,27 @@ static int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	return EXTFUSE_PASS;
 }
 
+/*
+ * A change that was on its way to the daemon when the policy came is one that
+ * the policy never heard of. Until there has been a moment without any, it is
+ * not asked. Whoever changes something through the VFS holds the super block's
+ * write access meanwhile, so that is what to look for.
+ */
+static bool settle(struct extfuse_conn *conn)
+{
+	if (percpu_is_read_locked(&conn->sb->s_writers.rw_sem[SB_FREEZE_WRITE - 1]))
+		return false;
+	WRITE_ONCE(conn->settled, true);
+	return true;
+}
+
 static const struct extfuse_ops *conn_ops(struct extfuse_conn *conn,
 					  struct extfuse_policy **policy)
 {
 	*policy = srcu_dereference(conn->policy, &extfuse_srcu);
-	return *policy ? extfuse_policy_ops(*policy) : NULL;
+	if (!*policy || (unlikely(!READ_ONCE(conn->settled)) && !settle(conn)))
+		return NULL;
+	return extfuse_policy_ops(*policy);
 }
 
 static const struct extfuse_op *op_of(struct fuse_req *req)
@@ -296,7 +313,8 @@ void extfuse_send_forget(struct fuse_iqueue *fiq, struct fuse_forget_link *link)
 		READ_ONCE(*xf_fiq_ops(fiq))->send_forget(fiq, link);
 		return;
 	}
-	ops = conn_ops(conn, &policy);
+	policy = srcu_dereference(conn->policy, &extfuse_srcu);
+	ops = policy ? extfuse_policy_ops(policy) : NULL;
 	if (ops && ops->forget) {
 		extfuse_ctx_init(&ctx, conn, FUSE_FORGET, one->nodeid);
 		ops->forget(&ctx.req, one->nlookup);

@@ -57,14 +57,21 @@ static bool attr_valid(const struct fuse_attr *attr)
 }
 
 /*
- * A remembered size that is not the kernel's own missed a change of it, for
- * instance by FUSE_NOTIFY_STORE; taking it would cut the page cache.
+ * Remembered attributes are not believed against the kernel's own knowledge:
+ * once it found some of them obsolete (after a write, a link, a notification...),
+ * only a reply of the daemon makes them good again; and a size that is not the
+ * kernel's missed a change of it, and would cut the page cache. The access time
+ * is the policy's concern.
  */
-static bool size_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
-			const struct fuse_attr *attr)
+static bool kernel_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
+			  const struct fuse_attr *attr)
 {
-	return ctx->fresh || !S_ISREG(attr->mode) ||
-	       (ctx->req.flags & EXTFUSE_REQ_WRITEBACK_CACHE) || i_size_read(inode) == attr->size;
+	if (ctx->fresh)
+		return true;
+	if (xf_inode_inval_mask(inode) & STATX_BASIC_STATS & ~STATX_ATIME)
+		return false;
+	return !S_ISREG(attr->mode) || (ctx->req.flags & EXTFUSE_REQ_WRITEBACK_CACHE) ||
+	       i_size_read(inode) == attr->size;
 }
 
 /* Attributes of an inode that the kernel has and that they could belong to. */
@@ -78,7 +85,7 @@ static int check_live(const struct extfuse_ctx *ctx, u64 nodeid, const struct fu
 	if (inode) {
 		if (inode_wrong_type(inode, attr->mode))
 			ret = EXTFUSE_BUG;
-		else if (size_agrees(ctx, inode, attr))
+		else if (kernel_agrees(ctx, inode, attr))
 			ret = 0;
 	}
 	rcu_read_unlock();

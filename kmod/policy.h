@@ -155,6 +155,12 @@ struct extfuse_ops {
 	int (*listxattr)(struct extfuse_req *req, const struct fuse_getxattr_in *in);
 	int (*removexattr)(struct extfuse_req *req);
 	int (*flush)(struct extfuse_req *req, const struct fuse_flush_in *in);
+	/*
+	 * Member 23. Up to 7.3 the verifier takes a struct_ops program at this
+	 * index, which equals BPF_TRACE_RAW_TP, for one whose arguments may be
+	 * NULL; so no callback is here.
+	 */
+	char name[EXTFUSE_POLICY_NAME_LEN];
 	int (*readdir)(struct extfuse_req *req, const struct fuse_read_in *in);
 	int (*access)(struct extfuse_req *req, const struct fuse_access_in *in);
 	int (*create)(struct extfuse_req *req, const struct fuse_create_in *in);
@@ -179,7 +185,6 @@ struct extfuse_ops {
 	int (*init)(struct extfuse_req *req);
 	int (*exit)(struct extfuse_req *req);
 
-	char name[EXTFUSE_POLICY_NAME_LEN];
 	u32 flags;
 };
 

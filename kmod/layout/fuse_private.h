@@ -400,6 +400,12 @@ static inline spinlock_t *xf_inode_lock(struct inode *inode)
 	return XF_AT(spinlock_t, xf_inode(inode), fuse_inode__lock);
 }
 
+/* STATX_* bits that the kernel itself has found obsolete since the last reply. */
+static inline u32 xf_inode_inval_mask(const struct inode *inode)
+{
+	return READ_ONCE(*XF_AT(u32, xf_inode(inode), fuse_inode__inval_mask));
+}
+
 /* Regular files: > 0 open files that use the page cache, < 0 open in passthrough. */
 static inline int xf_inode_iocachectr(const struct inode *inode)
 {

@@ -100,6 +100,7 @@ static const struct member members[] = {
 	{ "fuse_inode", "nodeid", INT, 8 },
 	{ "fuse_inode", "nlookup", INT, 8 },
 	{ "fuse_inode", "lock", AGG },
+	{ "fuse_inode", "inval_mask", INT, 4 },
 	{ "fuse_inode", "iocachectr", INT, 4 },
 	{ "fuse_inode", "fb", PTR },
 	{ "fuse_backing", "file", PTR },

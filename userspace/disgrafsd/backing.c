@@ -62,12 +62,11 @@ void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_f
 	pthread_mutex_lock(&node->lock);
 	if (!node->backing_id) {
 		id = register_backing(fs, node, fd, fi->flags);
-		if (id > 0) {
+		if (id > 0)
 			node->backing_id = id;
-			if (fs->policy && !may_refuse_opens(node))
-				policy_backing_add(fs->policy, node->id, id);
-		}
 	}
+	if (node->backing_id && !node->backing_known && fs->policy && !may_refuse_opens(node))
+		node->backing_known = policy_backing_add(fs->policy, node->id, node->backing_id);
 	fi->backing_id = node->backing_id;
 	pthread_mutex_unlock(&node->lock);
 	if (!fi->backing_id)

@@ -107,7 +107,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 	if (fuse_session_mount(fs->se, fs->opt.mountpoint) < 0)
 		goto signals;
 	if (fs->opt.module)
-		fs->policy = policy_start(fs->opt.mountpoint, fs->opt.policy);
+		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy);
 	if (fuse_daemonize(fs->opt.foreground) < 0)
 		goto unmount;
 	if (!fs->opt.foreground)
@@ -116,6 +116,8 @@ static int mount_and_serve(struct disgrafsd *fs)
 	fs->graph = graph_new(fs);
 	if (!fs->graph)
 		goto unmount;
+	if (fs->policy)
+		policy_bind(fs->policy);
 	ret = serve(fs);
 	if (ret < 0)
 		log_msg(LOG_ERR, "%s", strerror(-ret));

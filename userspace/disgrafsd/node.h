@@ -37,6 +37,7 @@ struct node {
 	atomic_uint refs;		/* one while nlookup > 0, one a running operation */
 	pthread_mutex_t lock;		/* of what follows */
 	int32_t backing_id;		/* 0: not registered */
+	bool backing_known;	/* by the policy */
 	struct node_name *names;
 	struct node *next_id, *next_inode;
 };

@@ -9,6 +9,9 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -25,29 +28,25 @@
 
 struct policy {
 	struct extfuse *ef;
-	uint64_t conn;
+	const char *name;
+	int mount_fd;		/* O_PATH; -1 once bound */
 	int backing_map;	/* -1: the policy has none */
+	pthread_t binder;
+	bool binding;		/* there is a binder to wait for */
+	uint64_t conn;
+	atomic_bool bound;	/* @conn is good */
 };
 
-static int bind_mount(struct policy *policy, const char *mountpoint, const char *name)
-{
-	int ret, fd = open(mountpoint, O_PATH | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ret = extfuse_bind(policy->ef, fd, name, KEEP_FOREVER, false, &policy->conn);
-	close(fd);
-	return ret;
-}
-
-struct policy *policy_start(const char *mountpoint, const char *name)
+struct policy *policy_load(const char *mountpoint, const char *name)
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
 	int ret;
 
 	if (!policy)
 		return NULL;
+	policy->name = name;
 	policy->backing_map = -1;
+	policy->mount_fd = open(mountpoint, O_PATH | O_CLOEXEC);
 	policy->ef = extfuse_open();
 	if (!policy->ef) {
 		if (errno == ENOENT)
@@ -58,9 +57,7 @@ struct policy *policy_start(const char *mountpoint, const char *name)
 		goto err;
 	}
 	ret = extfuse_policy_load(policy->ef, name, NULL);
-	if (ret == 0 || ret == -EEXIST)
-		ret = bind_mount(policy, mountpoint, name);
-	if (ret < 0) {
+	if (ret < 0 && ret != -EEXIST) {
 		log_msg(LOG_WARNING, "policy %s: %s: serving as a plain FUSE file system", name,
 			extfuse_error(policy->ef));
 		goto err;
@@ -75,30 +72,71 @@ err:
 	return NULL;
 }
 
+/* Waits inside extfuse_bind() until the session has answered INIT. */
+static void *bind_mount(void *arg)
+{
+	struct policy *policy = arg;
+	int ret;
+
+	ret = extfuse_bind(policy->ef, policy->mount_fd, policy->name, KEEP_FOREVER, false,
+			   &policy->conn);
+	if (ret < 0)
+		log_msg(LOG_WARNING, "policy %s: %s: serving as a plain FUSE file system",
+			policy->name, extfuse_error(policy->ef));
+	else
+		atomic_store_explicit(&policy->bound, true, memory_order_release);
+	/* a descriptor on the mount would keep it busy */
+	close(policy->mount_fd);
+	policy->mount_fd = -1;
+	return NULL;
+}
+
+void policy_bind(struct policy *policy)
+{
+	int err = pthread_create(&policy->binder, NULL, bind_mount, policy);
+
+	policy->binding = !err;
+	if (err)
+		log_msg(LOG_WARNING, "policy %s: %s: serving as a plain FUSE file system",
+			policy->name, strerror(err));
+}
+
 /* The binding ends with the mount. */
 void policy_stop(struct policy *policy)
 {
 	if (!policy)
 		return;
+	if (policy->binding)
+		pthread_join(policy->binder, NULL);
+	if (policy->mount_fd >= 0)
+		close(policy->mount_fd);
 	if (policy->backing_map >= 0)
 		close(policy->backing_map);
 	extfuse_close(policy->ef);
 	free(policy);
 }
 
-void policy_backing_add(struct policy *policy, uint64_t nodeid, uint32_t backing_id)
+static bool knows_backing(struct policy *policy)
+{
+	return policy->backing_map >= 0 &&
+	       atomic_load_explicit(&policy->bound, memory_order_acquire);
+}
+
+bool policy_backing_add(struct policy *policy, uint64_t nodeid, uint32_t backing_id)
 {
 	struct extfuse_node_key key = { .conn = policy->conn, .nodeid = nodeid };
 
+	if (!knows_backing(policy))
+		return false;
 	/* A full map costs no more than opens that come to the daemon. */
-	if (policy->backing_map >= 0)
-		bpf_map_update_elem(policy->backing_map, &key, &backing_id, BPF_ANY);
+	bpf_map_update_elem(policy->backing_map, &key, &backing_id, BPF_ANY);
+	return true;
 }
 
 void policy_backing_del(struct policy *policy, uint64_t nodeid)
 {
 	struct extfuse_node_key key = { .conn = policy->conn, .nodeid = nodeid };
 
-	if (policy->backing_map >= 0)
+	if (knows_backing(policy))
 		bpf_map_delete_elem(policy->backing_map, &key);
 }

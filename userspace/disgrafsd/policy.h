@@ -5,19 +5,25 @@
 #ifndef DISGRAFSD_POLICY_H
 #define DISGRAFSD_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct policy;
 
 /*
- * Loads the policy @name and binds the mount at @mountpoint to it. NULL, after
- * saying why in one line, when the mount has to do without.
+ * Loads the policy @name for the mount at @mountpoint. NULL, after saying why
+ * in one line, when the mount has to do without. @name must stay.
  */
-struct policy *policy_start(const char *mountpoint, const char *name);
+struct policy *policy_load(const char *mountpoint, const char *name);
+/* Binds the mount, in a thread of its own: it can be bound only once it is served. */
+void policy_bind(struct policy *policy);
 void policy_stop(struct policy *policy);
 
-/* Tells the policy that opens of @nodeid may be answered with @backing_id. */
-void policy_backing_add(struct policy *policy, uint64_t nodeid, uint32_t backing_id);
+/*
+ * Tells the policy that opens of @nodeid may be answered with @backing_id.
+ * False: not bound yet, ask again at the next open.
+ */
+bool policy_backing_add(struct policy *policy, uint64_t nodeid, uint32_t backing_id);
 void policy_backing_del(struct policy *policy, uint64_t nodeid);
 
 #endif
