@@ -31,15 +31,18 @@ packages()
 # user gets that from an unprivileged user namespace, in which root is the user
 # and the other ids are the user's subordinate ids: files that belong to the
 # user, such as the checkout, then belong to root inside.
+# It ends when the calling script does. With vm_exec=exec it replaces the caller.
 vm_ns()
 {
-	if [ "$(id -u)" = 0 ]; then
-		unshare --mount --pid --fork --kill-child --propagation private -- "$@"
-	else
+	local user=()
+
+	if [ "$(id -u)" != 0 ]; then
 		vm_check_userns
-		unshare --map-root-user --map-auto --mount --pid --fork --kill-child \
-			--propagation private -- "$@"
+		user=(--map-root-user --map-auto)
 	fi
+	${vm_exec-} setpriv --pdeathsig KILL \
+		unshare ${user[@]+"${user[@]}"} --mount --pid --fork --kill-child \
+		--propagation private -- "$@"
 }
 
 vm_check_userns()
@@ -95,6 +98,24 @@ vm_release()
 	[ -f "$vm_root/boot/vmlinuz-$release" ] ||
 		die "no kernel $1 in $vm_root"
 	echo "$release"
+}
+
+# For --kernel FILE: the directory FILE was built in, and its release.
+vm_file_kdir()
+{
+	local dir
+
+	dir=$(dirname "$(realpath "$1")")
+	while [ ! -f "$dir/include/config/kernel.release" ]; do
+		[ "$dir" != / ] || die "$1 is not in a kernel's build directory"
+		dir=$(dirname "$dir")
+	done
+	echo "$dir"
+}
+
+vm_file_release()
+{
+	cat "$(vm_file_kdir "$1")/include/config/kernel.release"
 }
 
 # Hold the lock NAME on file descriptor FD until this process ends.

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# extfuse: the module (kmod/, by Kbuild), the policies (bpf/), the programs
+# (userspace/), and what tests them in a guest (selftests/). `make help` says
+# what can be made. Variables:
+#
+#   KDIR     the kernel's build directory (default: of the running kernel)
+#   O        where policies and programs are built (default: build/out)
+#   DESTDIR  put before every installed path
+#   PREFIX   where programs and policies go (default: /usr)
+
+VERSION := 0.1.0
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+O ?= build/out
+PREFIX ?= /usr
+INSTALL ?= install
+
+# O means something else to the kernel's own Makefile: do not hand it down.
+override O := $(abspath $(O))
+MAKEOVERRIDES := $(filter-out O=%,$(MAKEOVERRIDES))
+
+all: modules bpf userspace
+
+modules:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+bpf:
+	$(MAKE) -C bpf O=$(O) KDIR=$(KDIR)
+
+userspace:
+	$(MAKE) -C userspace O=$(O) PREFIX=$(PREFIX)
+
+modules_install: modules
+	release=$$(cat $(KDIR)/include/config/kernel.release) && \
+	$(INSTALL) -D -m 644 extfuse.ko $(DESTDIR)/lib/modules/$$release/extra/extfuse.ko && \
+	if [ -z "$(DESTDIR)" ]; then depmod $$release; fi
+
+bpf_install: bpf
+	$(MAKE) -C bpf install O=$(O) KDIR=$(KDIR) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+
+userspace_install: userspace
+	$(MAKE) -C userspace install O=$(O) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+
+install: modules_install bpf_install userspace_install
+
+# Below: on this machine without loading anything into its kernel. The guest and
+# everything that it is made from live in build/vm/.
+
+setup:
+	selftests/vm/setup
+
+check check-unit check-kernel check-style:
+	selftests/check $@
+
+demo:
+	selftests/demo
+
+clean:
+	if [ -e $(KDIR)/Makefile ]; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
+	rm -rf $(O)
+
+# The root may hold files of subordinate users, which only its own tools remove.
+distclean: clean
+	selftests/vm/setup --remove
+	rm -rf build
+
+help:
+	@echo 'Building:'
+	@echo '  all             module, policies and programs'
+	@echo '  modules         extfuse.ko for the kernel of KDIR=$(KDIR)'
+	@echo '  bpf             the policies, into $(O)/bpf'
+	@echo '  userspace       library and programs, into $(O)'
+	@echo '  install         all of it, under DESTDIR=$(DESTDIR) and PREFIX=$(PREFIX)'
+	@echo
+	@echo 'Testing, in a guest that is made under build/vm on first use:'
+	@echo '  demo            what the module does, on real trees'
+	@echo '  check           all of the following, then one line of totals'
+	@echo '  check-unit      unit tests of the programs, with sanitizers'
+	@echo '  check-style     checkpatch and sparse'
+	@echo '  check-kernel    kselftests on both kernels'
+	@echo '  setup           what these need: host packages and the guest'
+	@echo
+	@echo '  clean           remove what was built, but not the guest'
+	@echo '  distclean       remove the guest too'
+	@echo '  selftests/vm/run --help, selftests/run-in-guest --help: one thing at a time'
+
+.PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
+.PHONY: setup check check-unit check-kernel check-style demo clean distclean help
