@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 
 /* Protocol 7.45 */
 #define EXTFUSE_OP_COPY_FILE_RANGE_64 53
@@ -24,6 +25,13 @@ static inline bool extfuse_inode_is_new(struct inode *inode)
 /* Since 7.0 the verifier trusts nothing else anyway. */
 #ifndef KF_TRUSTED_ARGS
 #define KF_TRUSTED_ARGS 0
+#endif
+
+/* Said aloud since 6.18; the default before. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define EXTFUSE_WQ_PERCPU WQ_PERCPU
+#else
+#define EXTFUSE_WQ_PERCPU 0
 #endif
 
 /* Arguments of a function that an fprobe stopped at. */

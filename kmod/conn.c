@@ -8,6 +8,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "dispatch.h"
 
@@ -484,7 +485,7 @@ u64 extfuse_conn_id(struct file *file)
 
 int extfuse_conn_init(void)
 {
-	extfuse_wq = alloc_workqueue("extfuse", WQ_MEM_RECLAIM, 0);
+	extfuse_wq = alloc_workqueue("extfuse", WQ_MEM_RECLAIM | EXTFUSE_WQ_PERCPU, 0);
 	return extfuse_wq ? 0 : -ENOMEM;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ops DIRECTORY [CALLS]: the median cost of single calls on files in DIRECTORY,
+ * ops DIRECTORY [CALLS [OPERATION]]: the median cost of single calls on files in DIRECTORY,
  * which must be writable and is left as it was. One line per operation:
  *
  *	OPERATION<TAB>MEDIAN
@@ -110,16 +110,16 @@ static const struct {
 	int (*call)(int i);
 	int (*before)(int i);	/* not measured */
 } ops[] = {
-	{ "stat", op_stat },
-	{ "stat-absent", op_stat_absent },
-	{ "access", op_access },
-	{ "getxattr", op_getxattr },
-	{ "getxattr-absent", op_getxattr_absent },
-	{ "listxattr", op_listxattr },
-	{ "readlink", op_readlink },
-	{ "open-close", op_open_close },
-	{ "pread-4k", op_pread },
-	{ "pwrite-4k", op_pwrite },
+	{ "stat", op_stat, NULL },
+	{ "stat-absent", op_stat_absent, NULL },
+	{ "access", op_access, NULL },
+	{ "getxattr", op_getxattr, NULL },
+	{ "getxattr-absent", op_getxattr_absent, NULL },
+	{ "listxattr", op_listxattr, NULL },
+	{ "readlink", op_readlink, NULL },
+	{ "open-close", op_open_close, NULL },
+	{ "pread-4k", op_pread, NULL },
+	{ "pwrite-4k", op_pwrite, NULL },
 	{ "fstat-after-write", op_fstat_after_write, op_pwrite },
 };
 
@@ -201,14 +201,17 @@ int main(int argc, char **argv)
 	size_t i;
 
 	if (argc < 2 || calls < 1) {
-		fprintf(stderr, "usage: ops DIRECTORY [CALLS]\n");
+		fprintf(stderr, "usage: ops DIRECTORY [CALLS [OPERATION]]\n");
 		return 2;
 	}
 	prepare(argv[1]);
 	clock = median(op_nothing, NULL, calls, "clock");
-	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		if (argc > 3 && strcmp(argv[3], ops[i].name))
+			continue;
 		printf("%s\t%llu\n", ops[i].name, (unsigned long long)
 		       (median(ops[i].call, ops[i].before, calls, ops[i].name) - clock));
+	}
 	clean_up();
 	return 0;
 }
