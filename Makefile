@@ -9,8 +9,6 @@
 #   DESTDIR  put before every installed path
 #   PREFIX   where programs and policies go (default: /usr)
 
-VERSION := 0.1.0
-
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O ?= build/out
 PREFIX ?= /usr
