@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the tests of disgrafsd share. Sourced.
+
+here=$(dirname "$(readlink -f "$0")")
+: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
+. "$KSELFTEST/kselftest/ktap_helpers.sh"
+
+nobody=65534
+dir=$(mktemp -d -p "${SCRATCH:-$([ -d /mnt/scratch ] && echo /mnt/scratch || echo /var/tmp)}") || exit 1
+low=$dir/low
+mnt=$dir/mnt
+daemon=
+mkdir -p "$low" "$mnt"
+
+# Ways to serve, one after the other: "NAME OPTIONS".
+variants=("plain --no-module" "ttl0 --no-module --ttl 0")
+if modprobe extfuse 2>/dev/null || [ -d /sys/module/extfuse ]; then
+	variants+=("policy --ttl 0")
+fi
+
+# serve [OPTION...]: $low at $mnt, and wait until it is.
+serve()
+{
+	local i
+
+	mkdir -p "$low" "$mnt"
+	disgrafsd -f "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
+	daemon=$!
+	for ((i = 0; i < 200; i++)); do
+		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" && return
+		kill -0 $daemon 2>/dev/null || break
+		sleep 0.1
+	done
+	sed 's/^/# /' "$dir/daemon.log"
+	return 1
+}
+
+# leave: unmount, and whether the daemon ended well.
+leave()
+{
+	local status
+
+	umount "$mnt" || umount -l "$mnt"
+	wait $daemon
+	status=$?
+	daemon=
+	[ $status = 0 ] && return
+	ktap_print_msg "disgrafsd ended with $status"
+	sed 's/^/# /' "$dir/daemon.log"
+	return 1
+}
+
+cleanup()
+{
+	[ -z "$daemon" ] || umount -l "$mnt" 2>/dev/null
+	[ -z "$daemon" ] || wait $daemon
+	rm -rf --one-file-system "$dir"
+}
+trap cleanup EXIT
+
+# check NAME COMMAND...: one test.
+check()
+{
+	local name=$1
+
+	shift
+	if "$@"; then
+		ktap_test_pass "$name"
+	else
+		ktap_test_fail "$name"
+	fi
+}
+
+# is WANTED COMMAND...: prints just that.
+is()
+{
+	local wanted=$1 output
+
+	shift
+	output=$("$@" 2>&1)
+	[ "$output" = "$wanted" ] && return
+	ktap_print_msg "$*: '$output', not '$wanted'"
+	return 1
+}
