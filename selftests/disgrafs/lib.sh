@@ -25,7 +25,8 @@ serve()
 	local i
 
 	mkdir -p "$low" "$mnt"
-	disgrafsd -f "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
+	# A shell has what it starts in the background ignore SIGINT.
+	env --default-signal=INT disgrafsd -f "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 200; i++)); do
 		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" && return

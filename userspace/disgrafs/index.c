@@ -526,11 +526,20 @@ static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 	return ret;
 }
 
+/* Whoever lost a name, and got no other, is gone. */
+static int drop_nameless(struct tagindex *index, int64_t id)
+{
+	int64_t left = 0;
+	int ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &left);
+
+	return ret < 0 || left || id == ROOT_NODE ? ret : run1(index, ST_NODE_DROP, id);
+}
+
 /* Those of @names that are names of the file @st. */
 static int add_names(struct tagindex *index, const struct stat *st, int64_t id,
 		     const struct index_name *names, size_t count)
 {
-	int64_t dir, recorded = 0;
+	int64_t dir, old, recorded = 0;
 	struct stat found;
 	size_t i;
 	int ret;
@@ -539,9 +548,14 @@ static int add_names(struct tagindex *index, const struct stat *st, int64_t id,
 		if (fstatat(names[i].dir, names[i].name, &found, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !same_inode(&found, st))
 			continue;
+		old = id;
 		ret = dir_node(index, names[i].dir, &dir);
 		if (ret >= 0)
+			ret = run(index, ST_NAME_FIND, dir, names[i].name, 0, 0, &old);
+		if (ret >= 0)
 			ret = run(index, ST_NAME_ADD, dir, names[i].name, 0, id, NULL);
+		if (ret >= 0 && old != id)
+			ret = drop_nameless(index, old);
 		if (ret < 0)
 			return ret;
 	}
@@ -688,7 +702,7 @@ static int sync_moved(struct tagindex *index, const struct index_name *name)
 
 int index_sync_names(struct tagindex *index, const struct index_name *names, size_t count)
 {
-	int64_t old[2] = { 0, 0 }, left, walked = 0;
+	int64_t old[2] = { 0, 0 }, walked = 0;
 	bool any = false;
 	size_t i;
 	int ret;
@@ -713,13 +727,10 @@ int index_sync_names(struct tagindex *index, const struct index_name *names, siz
 		return ret;
 	for (i = 0; i < count && ret >= 0; i++)
 		ret = record_name(index, &names[i], &old[i]);
-	/* Whoever lost a name, and got no other, is gone. */
+	/* Only now: two files may have exchanged their names. */
 	for (i = 0; i < count && ret >= 0; i++) {
-		if (!old[i])
-			continue;
-		ret = run(index, ST_NAME_COUNT, old[i], NULL, 0, 0, &left);
-		if (ret >= 0 && !left)
-			ret = run1(index, ST_NODE_DROP, old[i]);
+		if (old[i])
+			ret = drop_nameless(index, old[i]);
 	}
 	return end(index, ret);
 }

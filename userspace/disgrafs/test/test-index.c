@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The index over a real directory. Its file system must have user extended
+ * attributes; where it has none, the tests are skipped.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "index.h"
+#include "tags.h"
+
+static char top[64];
+static int root = -1;
+static struct tagindex *idx;
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(top, sizeof(top), "%s/disgrafs-XXXXXX", access("/var/tmp", W_OK) ? "/tmp" : "/var/tmp");
+	if (!mkdtemp(top) || chdir(top) < 0)
+		return -1;
+	root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	return idx ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[80];
+
+	(void)state;
+	index_close(idx);
+	close(root);
+	/* rm also removes what is deeper than PATH_MAX. */
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	return chdir("/") | system(command);
+}
+
+/* Creates @path, gives it tags and tells the index. */
+static void tag(const char *path, const char *tags)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[4096];
+	struct index_name at = { .name = slash ? slash + 1 : path };
+	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	if (fsetxattr(fd, TAGS_XATTR, tags, strlen(tags), 0) < 0) {
+		assert_int_equal(errno, EOPNOTSUPP);
+		close(fd);
+		skip();
+	}
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	at.dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(index_sync_file(idx, fd, &at, 1), 0);
+	close(at.dir);
+	close(fd);
+}
+
+static void names_changed(const char *path, const char *other)
+{
+	struct index_name names[2] = { { root, path }, { root, other } };
+
+	assert_int_equal(index_sync_names(idx, names, other ? 2 : 1), 0);
+}
+
+static int add_path(uint64_t ino, const char *path, void *arg)
+{
+	char *all = arg;
+
+	(void)ino;
+	strcat(strcat(all, path), ";");
+	return 0;
+}
+
+static int add_tag(const char *name, uint64_t files, void *arg)
+{
+	char *all = arg;
+
+	sprintf(all + strlen(all), "%s=%d;", name, (int)files);
+	return 0;
+}
+
+static void assert_found(const char *wanted, const char *const *tags, size_t count)
+{
+	char all[8192] = "";
+
+	assert_int_equal(index_find(idx, tags, count, add_path, all), 0);
+	assert_string_equal(all, wanted);
+}
+
+#define FOUND(wanted, ...) assert_found(wanted, (const char *const[]){ __VA_ARGS__ }, \
+					sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static void assert_tags(const char *wanted)
+{
+	char all[8192] = "";
+
+	assert_int_equal(index_tags(idx, add_tag, all), 0);
+	assert_string_equal(all, wanted);
+}
+
+static void intersections(void **state)
+{
+	const char *const a[] = { "a" }, *const none[] = { "a", "none" };
+	char all[256] = "";
+
+	(void)state;
+	tag("f1", "a,b");
+	tag("f2", "a,b,c");
+	tag("f3", "c");
+	FOUND("f1;f2;", "a");
+	FOUND("f1;f2;", "b", "a");
+	FOUND("f2;", "a", "b", "c");
+	FOUND("f2;", "c", "a");
+	FOUND("f1;f2;", "a", "a");
+	FOUND("", "nothing");
+	FOUND("", "a", "nothing");
+	assert_tags("a=2;b=2;c=2;");
+	assert_int_equal(index_narrow(idx, a, 1, add_tag, all), 0);
+	assert_string_equal(all, "b=2;c=1;");
+	all[0] = '\0';
+	assert_int_equal(index_narrow(idx, none, 2, add_tag, all), 0);
+	assert_string_equal(all, "");
+	tag("f1", "x");
+	FOUND("f2;", "a");
+	tag("f1", "");
+	FOUND("", "x");
+	assert_tags("a=1;b=1;c=2;");
+}
+
+static void directories(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("d", 0700) | mkdir("d/e", 0700) | mkdir("other", 0700), 0);
+	tag("d/e/f", "t");
+	tag("d/e/g", "t");
+	tag("d", "u");
+	FOUND("d/e/f;d/e/g;", "t");
+	assert_int_equal(rename("d", "other/D"), 0);
+	{
+		int other = open("other", O_PATH);
+		struct index_name names[] = { { other, "D" }, { root, "d" } };
+
+		assert_int_equal(index_sync_names(idx, names, 2), 0);
+		close(other);
+	}
+	FOUND("other/D/e/f;other/D/e/g;", "t");
+	FOUND("other/D;", "u");
+	assert_int_equal(mkdir("p", 0700) | rename("other", "q"), 0);
+	names_changed("q", "other");
+	FOUND("q/D/e/f;q/D/e/g;", "t");
+	assert_int_equal(renameat2(AT_FDCWD, "p", AT_FDCWD, "q", RENAME_EXCHANGE), 0);
+	names_changed("q", "p");
+	FOUND("p/D/e/f;p/D/e/g;", "t");
+}
+
+static void hard_links(void **state)
+{
+	(void)state;
+	tag("a", "t");
+	assert_int_equal(link("a", "b"), 0);
+	tag("b", "t");
+	FOUND("a;b;", "t");
+	assert_tags("t=1;");
+	assert_int_equal(rename("a", "c"), 0);
+	names_changed("c", "a");
+	FOUND("b;c;", "t");
+	assert_int_equal(unlink("b"), 0);
+	names_changed("b", NULL);
+	FOUND("c;", "t");
+	tag("over", "o");
+	assert_int_equal(rename("c", "over"), 0);
+	names_changed("over", "c");
+	FOUND("over;", "t");
+	FOUND("", "o");
+	assert_tags("t=1;");
+	assert_int_equal(unlink("over"), 0);
+	names_changed("over", NULL);
+	assert_tags("");
+}
+
+static void reused_inode(void **state)
+{
+	(void)state;
+	tag("a", "t");
+	/* Behind the index's back, as if the number was given to a new file. */
+	assert_int_equal(rename("a", "b") | removexattr("b", TAGS_XATTR), 0);
+	assert_int_equal(index_made(idx, root, "b"), 0);
+	FOUND("", "t");
+}
+
+static void hostile(void **state)
+{
+	static const char *const names[] = {
+		"'", "\"", "a\nb", "%s%n", "\xff\xfe", "a b", "-rf", "*", "x'; DROP TABLE node; --",
+		"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+		"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+		"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
+	};
+	char wanted[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		tag(names[i], names[i]);
+		snprintf(wanted, sizeof(wanted), "%s;", names[i]);
+		FOUND(wanted, names[i]);
+	}
+	tag("plain", "a/b,..,%2F");
+	FOUND("plain;", "..", "a/b", "%2F");
+}
+
+static void deep(void **state)
+{
+	const char *const t[] = { "t" };
+	int fd = open(".", O_RDONLY | O_DIRECTORY), next, i;
+	char *all = calloc(1, 1 << 16);
+	struct index_name at;
+
+	(void)state;
+	tag("probe", "p");	/* skips */
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(mkdirat(fd, "ddddddddddddddddddddddddddddddddddddddddddddddddddddd", 0700), 0);
+		next = openat(fd, "ddddddddddddddddddddddddddddddddddddddddddddddddddddd", O_RDONLY);
+		close(fd);
+		fd = next;
+	}
+	next = openat(fd, "f", O_RDWR | O_CREAT, 0600);
+	assert_int_equal(fsetxattr(next, TAGS_XATTR, "t", 1, 0), 0);
+	at = (struct index_name){ fd, "f" };
+	assert_int_equal(index_sync_file(idx, next, &at, 1), 0);
+	close(next);
+	assert_int_equal(index_find(idx, t, 1, add_path, all), 0);
+	assert_int_equal(strlen(all), 100 * 54 + 2);
+	assert_string_equal(all + 100 * 54 - 2, "d/f;");
+	free(all);
+	close(fd);
+}
+
+static void rebuilds(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	tag("d/f", "t");
+	tag("g", "t");
+	assert_int_equal(rename("d", "e") | setxattr("g", TAGS_XATTR, "u", 1, 0) |
+			 mkdir("n", 0700) | link("g", "n/h") | setxattr("n", TAGS_XATTR, "u", 1, 0), 0);
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	FOUND("e/f;", "t");
+	{
+		char all[256] = "";
+		const char *const u[] = { "u" };
+
+		assert_int_equal(index_find(idx, u, 1, add_path, all), 0);
+		assert_int_equal(strlen(all), strlen("g;n;n/h;"));
+	}
+	index_close(idx);
+	idx = index_open(root, INDEX_READ);
+	assert_non_null(idx);
+	assert_int_equal(index_state(idx), 0);
+	assert_int_equal(access(INDEX_DIR "/stale", F_OK), -1);
+}
+
+static void damaged(void **state)
+{
+	int fd;
+
+	(void)state;
+	tag("f", "t");
+	index_close(idx);
+	idx = NULL;
+	fd = open(INDEX_DIR "/index.db", O_WRONLY | O_TRUNC);
+	assert_int_equal(write(fd, "nonsense nonsense nonsense nonsense", 35), 35);
+	close(fd);
+	assert_null(index_open(root, INDEX_READ));
+	assert_int_equal(errno, EUCLEAN);
+	assert_string_not_equal(index_error(NULL), "");
+	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	assert_non_null(idx);
+	assert_true(index_state(idx) & INDEX_NEW);
+	FOUND("", "t");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	FOUND("f;", "t");
+}
+
+static void states(void **state)
+{
+	struct tagindex *server;
+
+	(void)state;
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	server = index_open(root, INDEX_WRITE);
+	assert_int_equal(index_state(server), 0);
+	assert_int_equal(index_serve(server), 0);
+	index_close(idx);
+	idx = index_open(root, INDEX_WRITE);
+	assert_true(index_state(idx) & INDEX_UNCLEAN);
+	index_close(server);
+	index_close(idx);
+	idx = index_open(root, INDEX_WRITE);
+	assert_int_equal(index_state(idx), 0);
+}
+
+static void not_ours(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod(INDEX_DIR, 0777), 0);
+	assert_null(index_open(root, INDEX_READ));
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(rename(INDEX_DIR, "elsewhere") | symlink("elsewhere", INDEX_DIR), 0);
+	assert_null(index_open(root, INDEX_READ));
+	assert_int_equal(unlink(INDEX_DIR), 0);
+}
+
+static void *renamer(void *arg)
+{
+	const char *name = arg;
+	char other[16];
+	int i;
+
+	snprintf(other, sizeof(other), "%s-2", name);
+	for (i = 0; i < 50; i++) {
+		if (rename(i % 2 ? other : name, i % 2 ? name : other) == 0)
+			names_changed(i % 2 ? name : other, i % 2 ? other : name);
+	}
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	static char *names[] = { "a", "b", "c", "d" };
+	pthread_t thread[4];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		tag(names[i], "t");
+	for (i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, renamer, names[i]);
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	for (i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	FOUND("a;b;c;d;", "t");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(intersections), TEST(directories), TEST(hard_links), TEST(reused_inode),
+		TEST(hostile), TEST(deep), TEST(rebuilds), TEST(damaged), TEST(states), TEST(not_ours),
+		TEST(threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
