@@ -10,6 +10,9 @@ vm_dir=$vm_src/build/vm
 vm_root=$vm_dir/root
 vm_log=$vm_dir/log
 
+# Where mke2fs and others are, also for ordinary users.
+PATH=$PATH:/usr/sbin:/sbin
+
 die()
 {
 	echo "${0##*/}: $*" >&2
