@@ -105,10 +105,14 @@ escapes()
 	ln -s /nonexistent/x dangling; echo x >dangling; ls -l dangling | cut -c1-10
 }
 
+# Set below the mount, which has no way to, before the mount knows the files.
 chattr_flags()
 {
-	touch f; chattr +i "$1/f" || return; echo x >>f; rm f; mv f g; chmod 600 f; chattr -i "$1/f"; rm f
-	touch g; chattr +a "$1/g"; echo x >>g; : >g; cat g; chattr -a "$1/g"
+	touch "$1/still" "$1/grows"; chattr +i "$1/still"; chattr +a "$1/grows"
+	echo x >>still; rm still; mv still g; chmod 600 still; cat still
+	echo x >>grows; : >grows; echo y 1<>grows; cat grows; rm grows
+	chattr -i "$1/still"; chattr -a "$1/grows"
+	rm still grows
 }
 
 exec_and_text_busy()

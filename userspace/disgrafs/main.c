@@ -368,12 +368,12 @@ static int cmd_reindex(const struct options *opt, int argc, char *argv[])
 /* ---- command line ---- */
 
 static const struct command commands[] = {
-	{ "tag", "FILE TAG...", "give a file tags", "jh", cmd_tag },
-	{ "untag", "FILE TAG... | --all FILE", "take tags from a file", "ajh", cmd_untag },
-	{ "tags", "[FILE...]", "the tags of files, or all tags of a tree and how many files have them",
+	{ "tag", "FILE TAG...", "Give a file tags", "jh", cmd_tag },
+	{ "untag", "FILE TAG... | --all FILE", "Take tags from a file", "ajh", cmd_untag },
+	{ "tags", "[FILE...]", "Print the tags of files, or all tags of a tree and how many files have them",
 	  "C0jh", cmd_tags },
-	{ "find", "TAG...", "the files that have all these tags", "C0jh", cmd_find },
-	{ "reindex", "[DIR]", "make the index of a tree anew from its files", "jph", cmd_reindex },
+	{ "find", "TAG...", "Print the files that have all these tags", "C0jh", cmd_find },
+	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -393,8 +393,8 @@ static void command_help(const struct command *command)
 {
 	size_t i;
 
-	printf("Usage: disgrafs %s [OPTION...] %s\nPrint or change: %s.\n\n", command->name,
-	       command->args, command->summary);
+	printf("Usage: disgrafs %s [OPTION...] %s\n%s.\n\n", command->name, command->args,
+	       command->summary);
 	for (i = 0; i < sizeof(option_help) / sizeof(*option_help); i++) {
 		if (strchr(command->options, option_help[i].option))
 			puts(option_help[i].text);

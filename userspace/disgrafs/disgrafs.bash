@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+# bash completion for disgrafs
+
+# The tags of the tree that the directory $1 is in, for the word $2.
+_disgrafs_tags()
+{
+	local tag
+
+	COMPREPLY=()
+	while IFS= read -r -d '' tag; do
+		# "  COUNT TAG"
+		tag=${tag#"${tag%%[! ]*}"}
+		tag=${tag#* }
+		[[ $tag != *$'\n'* && $tag == "$2"* ]] && COMPREPLY+=("$(printf %q "$tag")")
+	done < <(disgrafs tags -0 -C "$1" 2>/dev/null)
+}
+
+_disgrafs()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	local dir=. word i files=0
+
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find reindex --help --version' -- "$cur")
+		return
+	fi
+	case $prev in
+	-C|--dir)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		case $command in
+		tag) word='--json --help' ;;
+		untag) word='--all --json --help' ;;
+		tags|find) word='--dir --null --json --help' ;;
+		reindex) word='--json --progress --help' ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+		return
+	fi
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-C|--dir) dir=${COMP_WORDS[++i]} ;;
+		-*) ;;
+		*) [ $((files++)) != 0 ] || word=${COMP_WORDS[i]} ;;
+		esac
+	done
+	case $command in
+	find)
+		_disgrafs_tags "$dir" "$cur" ;;
+	tag|untag)
+		if [ "$files" != 0 ]; then
+			if [ "$command" = tag ]; then
+				_disgrafs_tags "$(dirname -- "$word")" "$cur"
+			else
+				mapfile -t COMPREPLY < <(compgen -W "$(disgrafs tags -- "$word" 2>/dev/null)" -- "$cur")
+			fi
+			return
+		fi ;&
+	tags)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	reindex)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	esac
+}
+
+complete -F _disgrafs disgrafs
