@@ -19,6 +19,13 @@ if modprobe extfuse 2>/dev/null || [ -d /sys/module/extfuse ]; then
 	variants+=("policy --ttl 0")
 fi
 
+# VARIANT=policy: that one alone.
+if [ -n "${VARIANT-}" ]; then
+	for i in "${!variants[@]}"; do
+		[ "${variants[i]%% *}" = "$VARIANT" ] || unset "variants[i]"
+	done
+fi
+
 # serve [OPTION...]: $low at $mnt, and wait until it is.
 serve()
 {

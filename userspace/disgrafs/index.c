@@ -198,7 +198,8 @@ static sqlite3_stmt *statement(struct tagindex *index, enum statement which)
 	sqlite3_stmt **stmt = &index->stmt[which];
 
 	if (!*stmt)
-		sqlite3_prepare_v3(index->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+		sqlite3_prepare_v3(index->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt,
+				   NULL);
 	return *stmt;
 }
 
@@ -900,7 +901,8 @@ int index_find(struct tagindex *index, const char *const *tags, size_t count, in
 
 	pthread_mutex_lock(&index->lock);
 	ret = prepare_intersection(index,
-				   "SELECT ino, parent, name, id FROM node LEFT JOIN name ON child = id WHERE id IN (",
+				   "SELECT ino, parent, name, id FROM node "
+				   "LEFT JOIN name ON child = id WHERE id IN (",
 				   tags, count, ") ORDER BY id, parent, name", &stmt);
 	if (ret > 0) {
 		ret = 0;
@@ -958,7 +960,8 @@ int index_narrow(struct tagindex *index, const char *const *tags, size_t count, 
 
 	pthread_mutex_lock(&index->lock);
 	ret = prepare_intersection(index,
-				   "SELECT name, count(*) FROM file_tag JOIN tag ON tag = id WHERE node IN (",
+				   "SELECT name, count(*) FROM file_tag "
+				   "JOIN tag ON tag = id WHERE node IN (",
 				   tags, count, ") GROUP BY id ORDER BY name", &stmt);
 	if (ret > 0)
 		ret = each_tag(index, stmt, other_tag, &narrow);

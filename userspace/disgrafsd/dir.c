@@ -96,7 +96,8 @@ static bool has_handle(const struct disgrafsd *fs, const struct fuse_file_info *
 
 static bool is_hidden(const struct node *dir, const char *name)
 {
-	return dir->id == FUSE_ROOT_ID && (!strcmp(name, INDEX_DIR_NAME) || !strcmp(name, GRAPH_NAME));
+	return dir->id == FUSE_ROOT_ID &&
+	       (!strcmp(name, INDEX_DIR_NAME) || !strcmp(name, GRAPH_NAME));
 }
 
 static bool is_dot(const char *name)

@@ -148,8 +148,9 @@ static int add_file(uint64_t ino, const char *path, void *arg)
 		memcpy(target + up, path, len + 1);
 	}
 	/* The root itself, if it is tagged, is shown under the name "%2E". */
-	return listing_add(add->listing, strdup(!strcmp(path, ".") ? "%2E" : slash ? slash + 1 : path),
-			   NULL, target, ino);
+	if (!strcmp(path, "."))
+		path = "%2E";
+	return listing_add(add->listing, strdup(slash ? slash + 1 : path), NULL, target, ino);
 }
 
 static int by_name(const void *a, const void *b)

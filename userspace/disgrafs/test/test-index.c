@@ -224,6 +224,8 @@ static void hostile(void **state)
 	FOUND("plain;", "..", "a/b", "%2F");
 }
 
+#define DEEP_NAME "ddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+
 static void deep(void **state)
 {
 	const char *const t[] = { "t" };
@@ -234,8 +236,8 @@ static void deep(void **state)
 	(void)state;
 	tag("probe", "p");	/* skips */
 	for (i = 0; i < 100; i++) {
-		assert_int_equal(mkdirat(fd, "ddddddddddddddddddddddddddddddddddddddddddddddddddddd", 0700), 0);
-		next = openat(fd, "ddddddddddddddddddddddddddddddddddddddddddddddddddddd", O_RDONLY);
+		assert_int_equal(mkdirat(fd, DEEP_NAME, 0700), 0);
+		next = openat(fd, DEEP_NAME, O_RDONLY);
 		close(fd);
 		fd = next;
 	}
@@ -258,7 +260,8 @@ static void rebuilds(void **state)
 	tag("d/f", "t");
 	tag("g", "t");
 	assert_int_equal(rename("d", "e") | setxattr("g", TAGS_XATTR, "u", 1, 0) |
-			 mkdir("n", 0700) | link("g", "n/h") | setxattr("n", TAGS_XATTR, "u", 1, 0), 0);
+			 mkdir("n", 0700) | link("g", "n/h") |
+			 setxattr("n", TAGS_XATTR, "u", 1, 0), 0);
 	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
 	FOUND("e/f;", "t");
 	{
