@@ -252,6 +252,7 @@ for v in "${variants[@]}"; do
 	check "$variant: tar, many at once" parallel_tar
 	find "$mnt" -mindepth 1 -delete
 	check "$variant: names that come and go" churn
+	find "$mnt" -mindepth 1 -delete
 	check "$variant: lookups and forgets" forgets
 	check "$variant: out of descriptors" few_descriptors
 	check "$variant: ends with its mount" leave
