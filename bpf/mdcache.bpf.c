@@ -32,6 +32,7 @@
 char _license[] SEC("license") = "GPL";
 
 #define NSEC 1000000000ULL
+#define FOREVER (1ULL << 62)	/* 146 years */
 
 /*
  * Counters. The upper 48 bits count, the lower 16 are the number of changes
@@ -66,9 +67,7 @@ struct attr_val {
 };
 
 struct name_key {
-	__u64 conn, parent;
 	struct extfuse_name_hash hash;
-	__u32 uid, gid;
 };
 
 struct name_val {
@@ -78,16 +77,21 @@ struct name_val {
 	__u64 nodeid;		/* 0: known to be absent */
 	__u64 generation;
 	__u64 epoch;
+	__u64 attr_ttl;		/* 0: the VFS may not keep attributes, so needs none */
 	__u64 sum;
 };
 
 enum { XATTR = 1, XATTR_LIST, LINK_TARGET, ACCESS, STATFS };
 
 struct data_key {
-	__u64 conn, nodeid;
-	struct extfuse_name_hash hash;	/* xattr: of its name; access: mask */
+	union {
+		struct extfuse_name_hash name;	/* xattrs */
+		struct {
+			__u64 conn, nodeid;	/* all else */
+		};
+	};
 	__u32 uid, gid;
-	__u64 kind;
+	__u32 kind, mask;
 };
 
 #define DATA_MAX 208
@@ -163,10 +167,9 @@ static __always_inline __u64 *any_slot(__u64 conn)
 	return node_slot(conn, ~0ULL);
 }
 
-static __always_inline __u64 *name_slot(__u64 conn, __u64 parent,
-					const struct extfuse_name_hash *hash)
+static __always_inline __u64 *name_slot(const struct name_key *key)
 {
-	return &slots[(mix(conn ^ hash->h[0], parent) >> 48) & (SLOTS - 1)];
+	return &slots[key->hash.h[0] & (SLOTS - 1)];
 }
 
 static __always_inline __u64 node_stamp(__u64 conn, __u64 nodeid)
@@ -174,10 +177,9 @@ static __always_inline __u64 node_stamp(__u64 conn, __u64 nodeid)
 	return READ_ONCE(*node_slot(conn, nodeid)) + READ_ONCE(*conn_slot(conn));
 }
 
-static __always_inline __u64 name_stamp(const struct name_key *key)
+static __always_inline __u64 name_stamp(const struct extfuse_req *req, const struct name_key *key)
 {
-	return READ_ONCE(*name_slot(key->conn, key->parent, &key->hash)) +
-	       READ_ONCE(*conn_slot(key->conn));
+	return READ_ONCE(*name_slot(key)) + READ_ONCE(*conn_slot(req->conn));
 }
 
 static __always_inline void bump(__u64 *slot, __u64 by)
@@ -201,25 +203,19 @@ static __always_inline void node_key(struct node_key *key, const struct extfuse_
 static __always_inline int name_key(struct name_key *key, struct extfuse_req *req, __u64 parent,
 				    __u32 which)
 {
-	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
-
-	key->conn = req->conn;
-	key->parent = parent;
-	key->uid = shared ? 0 : req->uid;
-	key->gid = shared ? 0 : req->gid;
-	return extfuse_req_name_hash(req, which, &key->hash);
+	return extfuse_req_name_hash(req, which, parent, &key->hash);
 }
 
 static __always_inline void data_key(struct data_key *key, const struct extfuse_req *req, int kind)
 {
 	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
 
-	__builtin_memset(key, 0, sizeof(*key));
 	key->conn = req->conn;
 	key->nodeid = req->nodeid;
 	key->uid = shared ? 0 : req->uid;
 	key->gid = shared ? 0 : req->gid;
 	key->kind = kind;
+	key->mask = 0;
 }
 
 static __always_inline bool uncached(const struct extfuse_req *req)
@@ -231,7 +227,7 @@ static __always_inline bool uncached(const struct extfuse_req *req)
 
 static __always_inline __u64 sum_add(__u64 sum, __u64 word)
 {
-	return (sum ^ word) * 0x9ddfea08eb382d69ULL + (sum >> 29);
+	return (sum ^ word) * 0x9ddfea08eb382d69ULL;
 }
 
 static __always_inline __u64 attr_head_sum(const struct attr_val *val, const struct node_key *key)
@@ -247,19 +243,20 @@ static __always_inline __u64 attr_head_sum(const struct attr_val *val, const str
 
 static __always_inline __u64 name_sum(const struct name_val *val, const struct name_key *key)
 {
-	__u64 sum = sum_add(key->hash.h[0], key->hash.h[1] ^ key->parent);
+	__u64 sum = sum_add(key->hash.h[0], key->hash.h[1]);
 
 	sum = sum_add(sum, val->stamp);
 	sum = sum_add(sum, val->expires);
 	sum = sum_add(sum, val->vfs_expires);
 	sum = sum_add(sum, val->nodeid);
 	sum = sum_add(sum, val->generation);
+	sum = sum_add(sum, val->attr_ttl);
 	return sum_add(sum, val->epoch);
 }
 
 static __always_inline __u64 data_head_sum(const struct data_val *val, const struct data_key *key)
 {
-	__u64 sum = sum_add(key->nodeid, key->hash.h[0] ^ key->hash.h[1]);
+	__u64 sum = sum_add(key->nodeid, key->conn);
 
 	sum = sum_add(sum, key->kind);
 	sum = sum_add(sum, val->stamp);
@@ -283,33 +280,51 @@ static __always_inline __u64 data_sum(const struct data_val *val, const struct d
 
 static __always_inline __u64 to_ns(__u64 sec, __u32 nsec)
 {
-	/* beyond 500 years is for ever */
-	return sec > 1ULL << 33 ? 1ULL << 62 : sec * NSEC + nsec;
+	return sec > FOREVER / NSEC ? FOREVER : sec * NSEC + nsec;
 }
 
 static __always_inline __u64 later(__u64 now, __u64 ttl)
 {
-	return ttl > 1ULL << 62 ? 1ULL << 62 : now + ttl;
+	return ttl >= FOREVER ? FOREVER : now + ttl;
 }
 
-static __always_inline __u64 remaining(__u64 until, __u64 now)
+/* 0: the VFS may keep nothing, which needs no look at the clock. */
+static __always_inline __u64 vfs_until(__u64 now, __u64 ttl)
 {
-	return until > now ? until - now : 0;
+	return ttl ? later(now, ttl) : 0;
+}
+
+/*
+ * How long the VFS may keep what was good until @expires in the policy and until
+ * @vfs_expires in the VFS: ns, or -1 if it is good no more.
+ */
+static __always_inline __s64 vfs_validity(__u64 expires, __u64 vfs_expires)
+{
+	__u64 now;
+
+	if (expires == FOREVER && !vfs_expires)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (now >= expires)
+		return -1;
+	return vfs_expires > now ? vfs_expires - now : 0;
 }
 
 /* Attributes */
 
 /*
  * Copies the cached attributes to @attr. Returns ns that the VFS may keep them,
- * or -1 if there are none to serve.
+ * or -1 if there are none to serve. Those of a backing file come from there;
+ * @backing_id receives its id then (only @attr->ino is good), where the caller
+ * can sleep to ask; the others do not get them.
  */
-static __always_inline __s64 serve_attr(struct extfuse_req *req, const struct node_key *key,
-					struct fuse_attr *attr)
+static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_attr *attr,
+					__u32 *backing_id)
 {
 	const struct attr_val *val = bpf_map_lookup_elem(&attrs, key);
 	struct attr_val head;
 	const __u64 *from;
-	__u64 *to, sum, now;
+	__u64 *to, sum;
 	int i;
 
 	if (!val)
@@ -331,14 +346,15 @@ static __always_inline __s64 serve_attr(struct extfuse_req *req, const struct no
 	}
 	if (sum != READ_ONCE(val->sum))
 		return -1;
-	if (head.backing_id)
-		return extfuse_backing_getattr(req, head.backing_id, attr) ? -1 : head.ttl;
+	if (head.backing_id) {
+		if (!backing_id)
+			return -1;
+		*backing_id = head.backing_id;
+		return head.ttl;
+	}
 	if (head.stamp != node_stamp(key->conn, key->nodeid))
 		return -1;
-	now = bpf_ktime_get_ns();
-	if (now >= head.expires)
-		return -1;
-	return remaining(head.vfs_expires, now);
+	return vfs_validity(head.expires, head.vfs_expires);
 }
 
 static __always_inline __u32 backing_id_of(const struct extfuse_req *req, __u64 nodeid)
@@ -371,7 +387,7 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 	now = bpf_ktime_get_ns();
 	val.stamp = stamp;
 	val.expires = later(now, ttl > req->ttl ? ttl : req->ttl);
-	val.vfs_expires = later(now, ttl);
+	val.vfs_expires = vfs_until(now, ttl);
 	val.ttl = ttl;
 	val.backing_id = backing_id_of(req, nodeid);
 	bpf_probe_read_kernel(&val.attr, sizeof(val.attr), attr);
@@ -389,13 +405,16 @@ SEC("struct_ops.s/getattr")
 int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr_in *in,
 	     struct fuse_attr_out *out)
 {
+	__u32 backing_id = 0;
 	struct node_key key;
 	__s64 valid;
 
 	if (uncached(req))
 		return EXTFUSE_PASS;
 	node_key(&key, req, req->nodeid);
-	valid = serve_attr(req, &key, &out->attr);
+	valid = serve_attr(&key, &out->attr, &backing_id);
+	if (backing_id && extfuse_backing_getattr(req, backing_id, &out->attr))
+		valid = -1;
 	if (valid < 0) {
 		req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
 		return EXTFUSE_PASS;
@@ -409,7 +428,8 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 
 /* Names */
 
-static __always_inline bool load_name(const struct name_key *key, struct name_val *to)
+static __always_inline bool load_name(const struct extfuse_req *req, const struct name_key *key,
+				      struct name_val *to)
 {
 	const struct name_val *val = bpf_map_lookup_elem(&names, key);
 
@@ -421,7 +441,8 @@ static __always_inline bool load_name(const struct name_key *key, struct name_va
 	to->nodeid = READ_ONCE(val->nodeid);
 	to->generation = READ_ONCE(val->generation);
 	to->epoch = READ_ONCE(val->epoch);
-	return name_sum(to, key) == READ_ONCE(val->sum) && to->stamp == name_stamp(key);
+	to->attr_ttl = READ_ONCE(val->attr_ttl);
+	return name_sum(to, key) == READ_ONCE(val->sum) && to->stamp == name_stamp(req, key);
 }
 
 static __always_inline void store_name(const struct extfuse_req *req, const struct name_key *key,
@@ -433,10 +454,11 @@ static __always_inline void store_name(const struct extfuse_req *req, const stru
 	struct name_val val = {
 		.stamp = stamp,
 		.expires = later(now, ttl > req->ttl ? ttl : req->ttl),
-		.vfs_expires = later(now, ttl),
+		.vfs_expires = vfs_until(now, ttl),
 		.nodeid = absent ? 0 : entry->nodeid,
 		.generation = entry->generation,
 		.epoch = req->epoch,
+		.attr_ttl = to_ns(entry->attr_valid, entry->attr_valid_nsec),
 	};
 
 	if (ACTIVE(stamp) || (val.nodeid & EXTFUSE_NODEID_UNCACHED))
@@ -460,36 +482,34 @@ static __always_inline void note_name(const struct extfuse_req *req, const struc
 	bpf_map_update_elem(&names, key, &val, BPF_ANY);
 }
 
-SEC("struct_ops.s/lookup")
+SEC("struct_ops/lookup")
 int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out)
 {
 	struct node_key node;
 	struct name_key key;
 	struct name_val val;
-	__u64 now, left;
-	__s64 valid;
+	__s64 valid, left;
 
 	if (uncached(req) || name_key(&key, req, req->nodeid, 0))
 		return EXTFUSE_PASS;
 	req->cookie[STAMP_ALL] = READ_ONCE(*any_slot(req->conn));
-	req->cookie[STAMP] = name_stamp(&key);
-	if (!load_name(&key, &val) || val.epoch != req->epoch)
+	req->cookie[STAMP] = name_stamp(req, &key);
+	if (!load_name(req, &key, &val) || val.epoch != req->epoch)
 		return EXTFUSE_PASS;
-	now = bpf_ktime_get_ns();
-	if (now >= val.expires)
+	left = vfs_validity(val.expires, val.vfs_expires);
+	if (left < 0)
 		return EXTFUSE_PASS;
-	if (val.nodeid) {
+	if (val.nodeid && val.attr_ttl) {
 		node_key(&node, req, val.nodeid);
-		valid = serve_attr(req, &node, &out->attr);
+		valid = serve_attr(&node, &out->attr, NULL);
 		if (valid < 0)
 			return EXTFUSE_PASS;
 		if (valid) {
 			out->attr_valid = valid / NSEC;
 			out->attr_valid_nsec = valid % NSEC;
 		}
-		out->generation = val.generation;
 	}
-	left = remaining(val.vfs_expires, now);
+	out->generation = val.generation;
 	if (left) {
 		out->entry_valid = left / NSEC;
 		out->entry_valid_nsec = left % NSEC;
@@ -543,11 +563,11 @@ static __always_inline int change_node(struct extfuse_req *req)
  * The inode that a name means. Not known: 0, whose slot is that of everything
  * on the connection. Known to be absent: ~0, whose slot is bumped anyway.
  */
-static __always_inline __u64 child_of(const struct name_key *key)
+static __always_inline __u64 child_of(const struct extfuse_req *req, const struct name_key *key)
 {
 	struct name_val val;
 
-	if (!load_name(key, &val))
+	if (!load_name(req, key, &val))
 		return 0;
 	return val.nodeid ?: ~0ULL;
 }
@@ -562,11 +582,11 @@ static __always_inline int change_name(struct extfuse_req *req, bool goes)
 	begin_any(req);
 	begin_node(req, req->nodeid);
 	if (goes) {
-		req->cookie[MOVED] = child_of(&key);
+		req->cookie[MOVED] = child_of(req, &key);
 		begin_node(req, req->cookie[MOVED]);
 	}
-	bump(name_slot(key.conn, key.parent, &key.hash), BEGIN);
-	req->cookie[BEGUN] = name_stamp(&key);
+	bump(name_slot(&key), BEGIN);
+	req->cookie[BEGUN] = name_stamp(req, &key);
 	return EXTFUSE_PASS;
 }
 
@@ -715,11 +735,11 @@ int BPF_PROG(mdcache_rename, struct extfuse_req *req, const struct fuse_rename2_
 	if (name_key(&key, req, in->newdir, 1))
 		return EXTFUSE_PASS;
 	req->cookie[OTHER] = in->newdir;
-	req->cookie[VICTIM] = child_of(&key);
+	req->cookie[VICTIM] = child_of(req, &key);
 	begin_node(req, in->newdir);
 	begin_node(req, req->cookie[VICTIM]);
-	bump(name_slot(key.conn, key.parent, &key.hash), BEGIN);
-	req->cookie[BEGUN] = name_stamp(&key);
+	bump(name_slot(&key), BEGIN);
+	req->cookie[BEGUN] = name_stamp(req, &key);
 	return EXTFUSE_PASS;
 }
 
@@ -730,7 +750,7 @@ static __always_inline void end_name(struct extfuse_req *req, bool goes)
 
 	if (name_key(&key, req, req->nodeid, 0))
 		return;
-	bump(name_slot(key.conn, key.parent, &key.hash), END);
+	bump(name_slot(&key), END);
 	if (goes)
 		end_node(req, req->cookie[MOVED]);
 	end_node(req, req->nodeid);
@@ -742,11 +762,12 @@ static __always_inline void end_name(struct extfuse_req *req, bool goes)
  * stamp is what it was after our own first bump, plus our second ones. Returns
  * 0 if it is not.
  */
-static __always_inline __u64 settled_stamp(const struct name_key *key, __u64 begun, int own_conn)
+static __always_inline __u64 settled_stamp(const struct extfuse_req *req,
+					   const struct name_key *key, int own_conn)
 {
-	__u64 stamp = begun + END + own_conn * END;
+	__u64 stamp = req->cookie[BEGUN] + END + own_conn * END;
 
-	return !ACTIVE(stamp) && name_stamp(key) == stamp ? stamp : 0;
+	return !ACTIVE(stamp) && name_stamp(req, key) == stamp ? stamp : 0;
 }
 
 static __always_inline void end_rename(struct extfuse_req *req, int error)
@@ -758,13 +779,13 @@ static __always_inline void end_rename(struct extfuse_req *req, int error)
 
 	if (name_key(&key, req, req->cookie[OTHER], 1))
 		return;
-	bump(name_slot(key.conn, key.parent, &key.hash), END);
+	bump(name_slot(&key), END);
 	end_node(req, req->cookie[VICTIM]);
 	end_node(req, req->cookie[OTHER]);
 	end_name(req, true);
 
 	/* not to be served (no generation, no validity), but the next unlink will ask */
-	stamp = settled_stamp(&key, req->cookie[BEGUN], own_conn);
+	stamp = settled_stamp(req, &key, own_conn);
 	if (!error && stamp && moved && moved != ~0ULL)
 		note_name(req, &key, moved, stamp);
 }
@@ -835,7 +856,7 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 	if (!error)
 		bump(node_slot(req->conn, entry->nodeid), BEGIN - 1);
 	end_name(req, false);
-	stamp = settled_stamp(&key, req->cookie[BEGUN], 0);
+	stamp = settled_stamp(req, &key, 0);
 	if (!error && stamp && !uncached(req))
 		store_name(req, &key, entry, false, stamp);
 	return 0;
@@ -925,7 +946,7 @@ static __always_inline bool load_data(const struct data_key *key, __u64 stamp, s
 	to->expires = READ_ONCE(val->expires);
 	to->len = READ_ONCE(val->len);
 	to->sum = READ_ONCE(val->sum);
-	if (to->stamp != stamp || bpf_ktime_get_ns() >= to->expires)
+	if (to->stamp != stamp || vfs_validity(to->expires, 0) < 0)
 		return false;
 	if (to->len <= 0)
 		return to->sum == data_head_sum(to, key);
@@ -977,7 +998,7 @@ int BPF_PROG(mdcache_getxattr, struct extfuse_req *req)
 	struct data_key key;
 
 	data_key(&key, req, XATTR);
-	if (uncached(req) || extfuse_req_name_hash(req, 0, &key.hash))
+	if (uncached(req) || extfuse_req_name_hash(req, 0, req->nodeid, &key.name))
 		return EXTFUSE_PASS;
 	return serve_data(req, &key);
 }
@@ -1009,7 +1030,7 @@ int BPF_PROG(mdcache_xattr_done, struct extfuse_req *req, __u32 size, int error)
 	if (error && error != -ENODATA && error != -EOPNOTSUPP)
 		return 0;
 	data_key(&key, req, one ? XATTR : XATTR_LIST);
-	if (one && extfuse_req_name_hash(req, 0, &key.hash))
+	if (one && extfuse_req_name_hash(req, 0, req->nodeid, &key.name))
 		return 0;
 	return learn_data(req, &key, error);
 }
@@ -1035,7 +1056,7 @@ int BPF_PROG(mdcache_access, struct extfuse_req *req, const struct fuse_access_i
 	if (uncached(req))
 		return EXTFUSE_PASS;
 	data_key(&key, req, ACCESS);
-	key.hash.h[0] = in->mask;
+	key.mask = in->mask;
 	req->cookie[MASK] = in->mask;
 	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
 	if (!load_data(&key, req->cookie[STAMP], &val) || val.len > 0)
@@ -1049,7 +1070,7 @@ static __noinline int learn_access(struct extfuse_req *req, int error)
 	struct data_key key;
 
 	data_key(&key, req, ACCESS);
-	key.hash.h[0] = req->cookie[MASK];
+	key.mask = req->cookie[MASK];
 	store_data(req, &key, &val);
 	return 0;
 }
@@ -1135,7 +1156,7 @@ int BPF_PROG(mdcache_inval_entry, struct extfuse_req *req, __u64 child)
 	if (name_key(&key, req, req->nodeid, 0))
 		bump(conn_slot(req->conn), BEGIN - 1);
 	else
-		bump(name_slot(key.conn, key.parent, &key.hash), BEGIN - 1);
+		bump(name_slot(&key), BEGIN - 1);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/stat.h>
 
 #include "backing.h"
+#include "ids.h"
 #include "layout/fuse_private.h"
 
 /*
@@ -12,11 +13,11 @@
  * count reaches zero. A file whose reference was taken while the count was not
  * zero is therefore the right one, and not a recycled struct file.
  */
-static struct file *backing_file_get(struct fuse_conn *fc, u32 backing_id,
-				     const struct cred **cred)
+static struct file *backing_file_get(struct fuse_conn *fc, u32 backing_id)
 {
 	struct file *file = NULL;
 	struct fuse_backing *fb;
+	bool right = false;
 
 	rcu_read_lock();
 	fb = idr_find(xf_conn_backing_files(fc), backing_id);
@@ -24,18 +25,14 @@ static struct file *backing_file_get(struct fuse_conn *fc, u32 backing_id,
 		file = get_file_rcu(xf_backing_file(fb));
 	if (file) {
 		smp_mb__after_atomic();
-		if (refcount_read(xf_backing_count(fb)))
-			*cred = get_cred(xf_backing_cred(fb));
-		else
-			goto gone;
+		right = refcount_read(xf_backing_count(fb));
 	}
 	rcu_read_unlock();
+	if (file && !right) {
+		fput(file);
+		return NULL;
+	}
 	return file;
-
-gone:
-	rcu_read_unlock();
-	fput(file);
-	return NULL;
 }
 
 static void attr_from_kstat(struct fuse_conn *fc, const struct kstat *stat, struct fuse_attr *attr)
@@ -52,40 +49,66 @@ static void attr_from_kstat(struct fuse_conn *fc, const struct kstat *stat, stru
 	attr->ctimensec = stat->ctime.tv_nsec;
 	attr->mode = stat->mode;
 	attr->nlink = stat->nlink;
-	attr->uid = from_kuid_munged(user_ns, stat->uid);
-	attr->gid = from_kgid_munged(user_ns, stat->gid);
+	attr->uid = extfuse_from_kuid(user_ns, stat->uid);
+	attr->gid = extfuse_from_kgid(user_ns, stat->gid);
 	attr->rdev = new_encode_dev(stat->rdev);
 	attr->blksize = stat->blksize;
 	attr->flags = 0;
+}
+
+static bool same_time(struct timespec64 a, u64 sec, u32 nsec)
+{
+	return a.tv_sec == (s64)sec && a.tv_nsec == nsec;
+}
+
+/*
+ * Are the attributes that the caller remembers still those of the inode? Only
+ * on file systems whose inodes are not themselves a cache of something remote.
+ * Delayed allocation shows in a different number of blocks.
+ */
+static bool unchanged(struct fuse_conn *fc, struct inode *inode, const struct fuse_attr *attr)
+{
+	struct user_namespace *user_ns = xf_conn_user_ns(fc);
+
+	return (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV) &&
+	       attr->mode == inode->i_mode && attr->size == (u64)i_size_read(inode) &&
+	       attr->blocks == inode->i_blocks && attr->nlink == inode->i_nlink &&
+	       same_time(inode_get_mtime(inode), attr->mtime, attr->mtimensec) &&
+	       same_time(inode_get_ctime(inode), attr->ctime, attr->ctimensec) &&
+	       same_time(inode_get_atime(inode), attr->atime, attr->atimensec) &&
+	       attr->uid == extfuse_from_kuid(user_ns, inode->i_uid) &&
+	       attr->gid == extfuse_from_kgid(user_ns, inode->i_gid);
 }
 
 /**
  * extfuse_backing_attr - attributes of a backing file
  * @fc: connection that it is registered on
  * @backing_id: its id
- * @attr: receives everything but ino
+ * @attr: what is remembered of them; receives everything but ino
  *
- * Asked for with the credentials of the daemon that registered the file.
+ * Asked for with the credentials of whoever opened the file, the daemon.
  *
  * Context: may sleep.
  * Return: 0, -ENOENT, or the lower file system's error.
  */
 int extfuse_backing_attr(struct fuse_conn *fc, u32 backing_id, struct fuse_attr *attr)
 {
-	const struct cred *cred, *old;
+	const struct cred *old;
 	struct kstat stat;
 	struct file *file;
-	int err;
+	int err = 0;
 
-	file = backing_file_get(fc, backing_id, &cred);
+	file = backing_file_get(fc, backing_id);
 	if (!file)
 		return -ENOENT;
-	old = override_creds(cred);
+	if (unchanged(fc, file_inode(file), attr))
+		goto out;
+	old = override_creds(file->f_cred);
 	err = vfs_getattr_nosec(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
 	revert_creds(old);
-	put_cred(cred);
-	fput(file);
 	if (!err)
 		attr_from_kstat(fc, &stat, attr);
+out:
+	fput(file);
 	return err;
 }

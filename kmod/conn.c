@@ -239,7 +239,7 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	conn->id = ++last_id;
 	conn->dev = xf_conn_dev(fc);
 	conn->owner = xf_conn_user_id(fc);
-	get_random_bytes(conn->name_key, sizeof(conn->name_key));
+	get_random_bytes(&conn->name_key, sizeof(conn->name_key));
 	init_llist_head(&conn->answered);
 	INIT_WORK(&conn->complete_work, extfuse_complete_work);
 	INIT_WORK(&conn->free_work, conn_free);

@@ -32,7 +32,7 @@ struct extfuse_conn {
 	bool settled;			/* no change is older than @policy */
 	u64 id;
 	u64 ttl;			/* ns */
-	siphash_key_t name_key[2];
+	siphash_key_t name_key;
 	struct extfuse_lookups lookups;
 	struct extfuse_stats __percpu *stats;
 

@@ -15,17 +15,21 @@
 
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid)
 {
-	memset(ctx, 0, sizeof(*ctx));
-	ctx->conn = conn;
-	ctx->req.conn = conn->id;
-	ctx->req.ttl = conn->ttl;
-	ctx->req.nodeid = nodeid;
-	ctx->req.opcode = opcode;
-	ctx->req.epoch = xf_conn_epoch(conn->fc);
-	if (xf_conn_default_permissions(conn->fc))
-		ctx->req.flags |= EXTFUSE_REQ_DEFAULT_PERMISSIONS;
-	if (xf_conn_writeback_cache(conn->fc))
-		ctx->req.flags |= EXTFUSE_REQ_WRITEBACK_CACHE;
+	const struct fuse_conn *fc = conn->fc;
+
+	*ctx = (struct extfuse_ctx){
+		.req = {
+			.conn = conn->id,
+			.nodeid = nodeid,
+			.ttl = conn->ttl,
+			.opcode = opcode,
+			.flags = (xf_conn_default_permissions(fc) ?
+				  EXTFUSE_REQ_DEFAULT_PERMISSIONS : 0) |
+				 (xf_conn_writeback_cache(fc) ? EXTFUSE_REQ_WRITEBACK_CACHE : 0),
+			.epoch = xf_conn_epoch(conn->fc),
+		},
+		.conn = conn,
+	};
 }
 
 static void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse_conn *conn,

@@ -7,12 +7,12 @@
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/module.h>
-#include <linux/siphash.h>
 
 #include "backing.h"
 #include "compat.h"
 #include "dispatch.h"
 #include "kfuncs.h"
+#include "name_hash.h"
 
 __bpf_kfunc_start_defs();
 
@@ -45,24 +45,29 @@ __bpf_kfunc int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, 
  * extfuse_req_name_hash - 128-bit keyed hash of a name that the request carries
  * @req: the request
  * @which: 0 for the first name, 1 for the second (rename)
+ * @dir: nodeid that the name belongs to: req->nodeid, or newdir of a rename
  * @hash: receives the hash
  *
- * SipHash under two random keys of the binding: a map key of fixed size that
- * nobody can make collide on purpose.
+ * A map key of fixed size for what the caller of this request sees under the
+ * name: covers @dir, the name and, without default_permissions, the caller's
+ * user and group; the random key differs for each binding, so bindings share no
+ * hashes and nobody can make two names collide on purpose.
  *
  * Return: 0, or -ENOENT if there is no such name.
  */
-__bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which,
+__bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 dir,
 				      struct extfuse_name_hash *hash)
 {
 	const struct extfuse_ctx *ctx = extfuse_ctx_of(req);
 	const char *name;
+	u64 who = 0;
 	int len = extfuse_ctx_name(ctx, which, &name);
 
 	if (len < 0)
 		return len;
-	hash->h[0] = siphash(name, len, &ctx->conn->name_key[0]);
-	hash->h[1] = siphash(name, len, &ctx->conn->name_key[1]);
+	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS))
+		who = (u64)req->uid << 32 | req->gid;
+	extfuse_name_hash(&ctx->conn->name_key, dir, who, name, len, hash);
 	return 0;
 }
 
@@ -150,8 +155,8 @@ __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__
  * extfuse_backing_getattr - attributes of a backing file, as they are now
  * @req: a lookup or getattr request
  * @backing_id: id from FUSE_DEV_IOC_BACKING_OPEN on this connection
- * @attr: receives the attributes, user and group as the daemon would see them;
- *	ino is left alone
+ * @attr: what the policy remembers of them, or zero; receives the attributes,
+ *	user and group as the daemon would see them; ino is left alone
  *
  * Context: may sleep.
  * Return: 0, -ENOENT if the id is not (or no longer) registered, or the lower

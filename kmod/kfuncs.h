@@ -5,19 +5,13 @@
 
 #include <linux/types.h>
 
+struct extfuse_name_hash;
 struct extfuse_req;
 struct fuse_attr;
 
-/**
- * struct extfuse_name_hash - see extfuse_req_name_hash()
- * @h: 128 bits
- */
-struct extfuse_name_hash {
-	u64 h[2];
-};
-
 int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, u32 buf__sz);
-int extfuse_req_name_hash(struct extfuse_req *req, u32 which, struct extfuse_name_hash *hash);
+int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 dir,
+			  struct extfuse_name_hash *hash);
 int extfuse_reply_set(struct extfuse_req *req, const void *data, u32 data__sz);
 int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__sz);
 int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id, struct fuse_attr *attr);

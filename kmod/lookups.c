@@ -73,52 +73,45 @@ struct inode *extfuse_live_inode(struct super_block *sb, u64 nodeid)
 	return find_inode_rcu(sb, nodeid, nodeid_matches, &nodeid);
 }
 
-/* Would the kernel take this reply for that inode, and not for a reused nodeid? */
-static bool entry_fits(struct super_block *sb, const struct fuse_entry_out *entry)
+/**
+ * extfuse_lookup_lock - lock a node's count
+ * @lookups: the binding's
+ * @nodeid: the node
+ *
+ * Between this and extfuse_lookup_unlock() a live inode stays one as far as
+ * FORGET is concerned.
+ *
+ * Context: any but hard interrupt.
+ */
+struct extfuse_lookup_bucket *extfuse_lookup_lock(struct extfuse_lookups *lookups, u64 nodeid)
 {
-	struct inode *inode;
-	bool fits;
+	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, nodeid);
 
-	rcu_read_lock();
-	inode = extfuse_live_inode(sb, entry->nodeid);
-	fits = inode && inode->i_generation == (u32)entry->generation &&
-	       !inode_wrong_type(inode, entry->attr.mode);
-	rcu_read_unlock();
-	return fits;
+	spin_lock(&bucket->lock);
+	return bucket;
 }
 
 /**
  * extfuse_lookup_count - account for a positive LOOKUP about to be answered
- * @lookups: the binding's
- * @sb: the mount's super block
- * @entry: the answer
+ * @bucket: from extfuse_lookup_lock()
+ * @nodeid: the node, which the caller found alive since
  *
- * Context: any but hard interrupt.
- * Return: false if the daemon has to answer: no live inode fits, or no memory.
+ * Return: false without memory; the daemon has to answer.
  */
-bool extfuse_lookup_count(struct extfuse_lookups *lookups, struct super_block *sb,
-			  const struct fuse_entry_out *entry)
+bool extfuse_lookup_count(struct extfuse_lookup_bucket *bucket, u64 nodeid)
 {
-	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, entry->nodeid);
-	struct extfuse_lookup *l;
-	bool ok = false;
+	struct extfuse_lookup *l = find(bucket, nodeid);
 
-	spin_lock(&bucket->lock);
-	if (!entry_fits(sb, entry))
-		goto unlock;
-	l = find(bucket, entry->nodeid);
 	if (!l) {
-		l = kmem_cache_zalloc(extfuse_lookup_cache, GFP_ATOMIC | __GFP_NOWARN);
+		l = kmem_cache_alloc(extfuse_lookup_cache, GFP_ATOMIC | __GFP_NOWARN);
 		if (!l)
-			goto unlock;
-		l->nodeid = entry->nodeid;
+			return false;
+		l->nodeid = nodeid;
+		l->count = 0;
 		hlist_add_head(&l->node, &bucket->head);
 	}
 	l->count++;
-	ok = true;
-unlock:
-	spin_unlock(&bucket->lock);
-	return ok;
+	return true;
 }
 
 /**

@@ -18,14 +18,20 @@ struct extfuse_lookups {
 	struct extfuse_lookup_bucket *buckets;
 };
 
-struct fuse_entry_out;
+struct inode;
 struct super_block;
 
 int extfuse_lookups_init(struct extfuse_lookups *lookups);
 void extfuse_lookups_free(struct extfuse_lookups *lookups);
 
-bool extfuse_lookup_count(struct extfuse_lookups *lookups, struct super_block *sb,
-			  const struct fuse_entry_out *entry);
+struct extfuse_lookup_bucket *extfuse_lookup_lock(struct extfuse_lookups *lookups, u64 nodeid);
+bool extfuse_lookup_count(struct extfuse_lookup_bucket *bucket, u64 nodeid);
+
+static inline void extfuse_lookup_unlock(struct extfuse_lookup_bucket *bucket)
+{
+	spin_unlock(&bucket->lock);
+}
+
 u64 extfuse_lookup_forget(struct extfuse_lookups *lookups, u64 nodeid, u64 nlookup);
 bool extfuse_lookups_settle(struct extfuse_lookups *lookups, struct super_block *sb);
 

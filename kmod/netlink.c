@@ -67,9 +67,21 @@ static int version_get(struct sk_buff *skb, struct genl_info *info)
 	return reply(info, msg, hdr);
 }
 
+static u64 ttl_ns(const struct nlattr *attr)
+{
+	u32 ms = nla_get_u32(attr);
+
+	return ms == U32_MAX ? U64_MAX : ms * (u64)NSEC_PER_MSEC;
+}
+
+static u32 ttl_ms(u64 ns)
+{
+	return ns == U64_MAX ? U32_MAX : div_u64(ns, NSEC_PER_MSEC);
+}
+
 static int bind_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	u64 ttl = info->attrs[EXTFUSE_A_TTL] ? nla_get_u32(info->attrs[EXTFUSE_A_TTL]) : 0;
+	u64 ttl = info->attrs[EXTFUSE_A_TTL] ? ttl_ns(info->attrs[EXTFUSE_A_TTL]) : 0;
 	struct sk_buff *msg;
 	struct file *file;
 	u64 id = 0;
@@ -90,7 +102,7 @@ static int bind_doit(struct sk_buff *skb, struct genl_info *info)
 	err = PTR_ERR_OR_ZERO(file);
 	if (err)
 		goto free;
-	err = extfuse_bind(file, nla_data(info->attrs[EXTFUSE_A_POLICY]), ttl * NSEC_PER_MSEC,
+	err = extfuse_bind(file, nla_data(info->attrs[EXTFUSE_A_POLICY]), ttl,
 			   info->attrs[EXTFUSE_A_REPLACE], &id, info->extack);
 	fput(file);
 	if (err)
@@ -219,7 +231,7 @@ static int put_conn(struct sk_buff *skb, struct netlink_callback *cb, struct ext
 	if (nla_put_u64_64bit(skb, EXTFUSE_A_CONN, conn->id, EXTFUSE_A_PAD) ||
 	    nla_put_u32(skb, EXTFUSE_A_DEV, conn->dev) ||
 	    nla_put_u32(skb, EXTFUSE_A_UID, from_kuid_munged(current_user_ns(), conn->owner)) ||
-	    nla_put_u32(skb, EXTFUSE_A_TTL, div_u64(READ_ONCE(conn->ttl), NSEC_PER_MSEC)) ||
+	    nla_put_u32(skb, EXTFUSE_A_TTL, ttl_ms(READ_ONCE(conn->ttl))) ||
 	    nla_put_string(skb, EXTFUSE_A_POLICY, policy ? policy->name : "") ||
 	    (cmd == EXTFUSE_CMD_STATS_GET && put_stats(skb, conn))) {
 		genlmsg_cancel(skb, hdr);

@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 
 #include "compat.h"
+#include "ids.h"
 #include "ops.h"
 
 #define NSEC_MAX 999999999u
@@ -117,6 +118,64 @@ static int check_data(const struct extfuse_ctx *ctx, int ret)
 	return ret || ctx->reply_set ? ret : EXTFUSE_BUG;
 }
 
+/* The attributes that the kernel has of an inode, as the daemon would give them. */
+static void attr_of_inode(struct fuse_conn *fc, struct inode *inode, struct fuse_attr *attr)
+{
+	struct timespec64 atime = inode_get_atime(inode);
+	struct timespec64 mtime = inode_get_mtime(inode);
+	struct timespec64 ctime = inode_get_ctime(inode);
+
+	attr->ino = xf_inode_ino(inode);
+	attr->size = i_size_read(inode);
+	attr->blocks = inode->i_blocks;
+	attr->atime = atime.tv_sec;
+	attr->mtime = mtime.tv_sec;
+	attr->ctime = ctime.tv_sec;
+	attr->atimensec = atime.tv_nsec;
+	attr->mtimensec = mtime.tv_nsec;
+	attr->ctimensec = ctime.tv_nsec;
+	attr->mode = xf_inode_mode(inode);
+	attr->nlink = inode->i_nlink;
+	attr->uid = extfuse_from_kuid(xf_conn_user_ns(fc), inode->i_uid);
+	attr->gid = extfuse_from_kgid(xf_conn_user_ns(fc), inode->i_gid);
+	attr->rdev = new_encode_dev(inode->i_rdev);
+	attr->blksize = i_blocksize(inode);
+	attr->flags = 0;
+}
+
+/*
+ * A positive answer to LOOKUP: fits the inode that the kernel has, with the
+ * attributes that it has if the policy gave none.
+ */
+static int check_entry(const struct extfuse_ctx *ctx, struct fuse_entry_out *out)
+{
+	bool bare = !out->attr.mode && !out->attr_valid && !out->attr_valid_nsec;
+	struct extfuse_lookup_bucket *bucket;
+	struct inode *inode;
+	int ret = EXTFUSE_PASS;
+
+	if (out->nodeid == FUSE_ROOT_ID || (!bare && !attr_valid(&out->attr)) ||
+	    out->entry_valid_nsec > NSEC_MAX || out->attr_valid_nsec > NSEC_MAX)
+		return EXTFUSE_BUG;
+
+	bucket = extfuse_lookup_lock(&ctx->conn->lookups, out->nodeid);
+	rcu_read_lock();
+	inode = extfuse_live_inode(ctx->conn->sb, out->nodeid);
+	if (!inode || inode->i_generation != (u32)out->generation)
+		goto unlock;
+	if (bare)
+		attr_of_inode(ctx->conn->fc, inode, &out->attr);
+	if (inode_wrong_type(inode, out->attr.mode))
+		ret = EXTFUSE_BUG;
+	else if (kernel_agrees(ctx, inode, &out->attr) &&
+		 extfuse_lookup_count(bucket, out->nodeid))
+		ret = 0;
+unlock:
+	rcu_read_unlock();
+	extfuse_lookup_unlock(bucket);
+	return ret;
+}
+
 static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
 	struct fuse_entry_out *out;
@@ -128,15 +187,7 @@ static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	if (!out)
 		return EXTFUSE_PASS;
 	ret = check_return(ops->lookup(&ctx->req, out));
-	if (ret || !out->nodeid)
-		return ret;
-	if (out->nodeid == FUSE_ROOT_ID || !attr_valid(&out->attr) ||
-	    out->entry_valid_nsec > NSEC_MAX || out->attr_valid_nsec > NSEC_MAX)
-		return EXTFUSE_BUG;
-	ret = check_live(ctx, out->nodeid, &out->attr);
-	if (ret)
-		return ret;
-	return extfuse_lookup_count(&ctx->conn->lookups, ctx->conn->sb, out) ? 0 : EXTFUSE_PASS;
+	return ret || !out->nodeid ? ret : check_entry(ctx, out);
 }
 
 static int check_attr_out(const struct extfuse_ctx *ctx, const struct fuse_attr_out *out, int ret)

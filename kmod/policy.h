@@ -72,7 +72,9 @@ struct extfuse_req {
  *
  * @lookup: name in directory nodeid; a nodeid of 0 in @out is "does not exist"
  *	with a validity. The answer counts only for a nodeid that the kernel
- *	knows already, otherwise the request goes to the daemon.
+ *	knows already, otherwise the request goes to the daemon. With @out->attr
+ *	left zero, and no validity for it, the kernel keeps the attributes that
+ *	it has.
  * @forget: the kernel gives up @nlookup references to nodeid. Cannot be
  *	answered. May run in memory reclaim.
  * @getattr: attributes of nodeid

@@ -406,6 +406,17 @@ static inline u32 xf_inode_inval_mask(const struct inode *inode)
 	return READ_ONCE(*XF_AT(u32, xf_inode(inode), fuse_inode__inval_mask));
 }
 
+/* Mode and inode number as the daemon gave them. */
+static inline umode_t xf_inode_mode(const struct inode *inode)
+{
+	return *XF_AT(umode_t, xf_inode(inode), fuse_inode__orig_i_mode);
+}
+
+static inline u64 xf_inode_ino(const struct inode *inode)
+{
+	return *XF_AT(u64, xf_inode(inode), fuse_inode__orig_ino);
+}
+
 /* Regular files: > 0 open files that use the page cache, < 0 open in passthrough. */
 static inline int xf_inode_iocachectr(const struct inode *inode)
 {
@@ -423,11 +434,6 @@ static inline struct fuse_backing *xf_inode_backing(const struct inode *inode)
 static inline struct file **xf_backing_file(struct fuse_backing *fb)
 {
 	return XF_AT(struct file *, fb, fuse_backing__file);
-}
-
-static inline const struct cred *xf_backing_cred(struct fuse_backing *fb)
-{
-	return *XF_AT(const struct cred *, fb, fuse_backing__cred);
 }
 
 static inline refcount_t *xf_backing_count(struct fuse_backing *fb)

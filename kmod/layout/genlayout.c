@@ -101,10 +101,11 @@ static const struct member members[] = {
 	{ "fuse_inode", "nlookup", INT, 8 },
 	{ "fuse_inode", "lock", AGG },
 	{ "fuse_inode", "inval_mask", INT, 4 },
+	{ "fuse_inode", "orig_i_mode", INT, 2 },
+	{ "fuse_inode", "orig_ino", INT, 8 },
 	{ "fuse_inode", "iocachectr", INT, 4 },
 	{ "fuse_inode", "fb", PTR },
 	{ "fuse_backing", "file", PTR },
-	{ "fuse_backing", "cred", PTR },
 	{ "fuse_backing", "count", AGG },
 };
 

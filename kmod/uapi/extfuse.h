@@ -115,7 +115,7 @@ enum extfuse_cmd {
  *	/sys/fs/fuse/connections
  * @EXTFUSE_A_TTL: u32, milliseconds for which the policy may keep an answer at
  *	the least, whatever shorter validity the daemon gave; 0 honours the
- *	daemon's
+ *	daemon's, the largest value means for ever
  * @EXTFUSE_A_REPLACE: flag
  * @EXTFUSE_A_BINDINGS: u32, number of connections bound to a policy
  * @EXTFUSE_A_UID: u32, owner of the mount (user_id=), in the caller's user namespace
