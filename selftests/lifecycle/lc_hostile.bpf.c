@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A policy that only ever gives wrong answers, a different one each time: values
+ * that mean nothing, success where the daemon alone can act, and replies that no
+ * daemon could send. None may reach the kernel, and every request the daemon.
+ */
+#include "lifecycle.bpf.h"
+
+#define S_IFBLK 0060000
+#define S_IFREG 0100000
+#define S_IFMT 0170000
+
+__u64 calls;
+
+static __always_inline __u64 turn(__u64 of)
+{
+	return __sync_fetch_and_add(&calls, 1) % of;
+}
+
+static __always_inline int nonsense(__u64 i)
+{
+	switch (i % 7) {
+	case 0: return 7;
+	case 1: return -4095;
+	case 2: return -ENOSYS;
+	case 3: return -512;		/* ERESTARTSYS */
+	case 4: return 2;
+	case 5: return 0x7fffffff;
+	default: return -0x7fffffff;
+	}
+}
+
+/* Attributes that cannot be true of any inode that the kernel has. */
+static __always_inline void wild_attr(struct fuse_attr *attr, __u64 i)
+{
+	attr->mode = S_IFREG | 0777;
+	attr->nlink = 1;
+	switch (i % 6) {
+	case 0:
+		attr->mode = 0;
+		break;
+	case 1:
+		attr->mode = S_IFMT | 07777;
+		break;
+	case 2:
+		attr->mode = S_IFBLK | 0777;
+		break;
+	case 3:
+		attr->size = 1ULL << 63;
+		break;
+	case 4:
+		attr->size = ~0ULL;
+		break;
+	default:
+		attr->mtimensec = 1000000000;
+		break;
+	}
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(hostile_lookup, struct extfuse_req *req, struct fuse_entry_out *out)
+{
+	__u64 i = turn(16);
+
+	if (i < 7)
+		return nonsense(i);
+	out->nodeid = 2;
+	wild_attr(&out->attr, i);
+	switch (i) {
+	case 13:
+		out->nodeid = 1;
+		out->attr.mode = S_IFREG;
+		break;
+	case 14:
+		out->nodeid = ~0ULL;
+		out->attr.mode = S_IFBLK;
+		break;
+	case 15:
+		out->attr.mode = S_IFREG;
+		out->entry_valid_nsec = ~0U;
+		break;
+	}
+	return 0;
+}
+
+SEC("struct_ops/getattr")
+int BPF_PROG(hostile_getattr, struct extfuse_req *req, const struct fuse_getattr_in *in,
+	     struct fuse_attr_out *out)
+{
+	__u64 i = turn(14);
+
+	if (i < 7)
+		return nonsense(i);
+	wild_attr(&out->attr, i);
+	if (i == 13) {
+		out->attr.mode = S_IFREG;
+		out->attr_valid_nsec = ~0U;
+	}
+	return 0;
+}
+
+SEC("struct_ops/setattr")
+int BPF_PROG(hostile_setattr, struct extfuse_req *req, const struct fuse_setattr_in *in,
+	     struct fuse_attr_out *out)
+{
+	__u64 i = turn(13);
+
+	if (i < 7)
+		return nonsense(i);
+	wild_attr(&out->attr, i);
+	return 0;
+}
+
+SEC("struct_ops/open")
+int BPF_PROG(hostile_open, struct extfuse_req *req, const struct fuse_open_in *in,
+	     struct fuse_open_out *out)
+{
+	__u64 i = turn(12);
+
+	if (i < 7)
+		return nonsense(i);
+	switch (i) {
+	case 7:
+		out->open_flags = ~0U;
+		break;
+	case 8:
+		out->open_flags = FOPEN_PASSTHROUGH;	/* and no backing file */
+		break;
+	case 9:
+		out->open_flags = FOPEN_PASSTHROUGH;
+		out->backing_id = 12345;
+		break;
+	case 10:
+		out->open_flags = FOPEN_PASSTHROUGH | FOPEN_KEEP_CACHE;
+		out->backing_id = -1;
+		break;
+	default:
+		out->backing_id = 1;			/* without passthrough */
+		break;
+	}
+	return 0;
+}
+
+/* 0 would say: answered; but there is no data, or nothing has been done. */
+#define HOSTILE(name)							\
+SEC("struct_ops/" #name)						\
+int BPF_PROG(hostile_##name, struct extfuse_req *req)			\
+{									\
+	__u64 i = turn(8);						\
+									\
+	return i == 7 ? 0 : nonsense(i);				\
+}
+
+/* 0 is allowed here, and a lie that the module cannot know for one. */
+#define NONSENSE(name)							\
+SEC("struct_ops/" #name)						\
+int BPF_PROG(hostile_##name, struct extfuse_req *req)			\
+{									\
+	return nonsense(turn(7));					\
+}
+
+HOSTILE(readlink)
+HOSTILE(getxattr)
+HOSTILE(listxattr)
+HOSTILE(symlink)
+HOSTILE(mknod)
+HOSTILE(mkdir)
+HOSTILE(link)
+HOSTILE(read)
+HOSTILE(write)
+HOSTILE(readdir)
+HOSTILE(create)
+HOSTILE(ioctl)
+HOSTILE(tmpfile)
+HOSTILE(copy_file_range)
+NONSENSE(unlink)
+NONSENSE(rmdir)
+NONSENSE(rename)
+NONSENSE(statfs)
+NONSENSE(release)
+NONSENSE(fsync)
+NONSENSE(setxattr)
+NONSENSE(removexattr)
+NONSENSE(flush)
+NONSENSE(access)
+NONSENSE(fallocate)
+NONSENSE(forget)
+NONSENSE(entry_done)
+NONSENSE(attr_done)
+NONSENSE(open_done)
+NONSENSE(xattr_done)
+NONSENSE(link_target_done)
+NONSENSE(statfs_done)
+NONSENSE(done)
+NONSENSE(exit)
+
+#define SET(name) .name = (void *)hostile_##name
+SEC(".struct_ops.link")
+struct extfuse_ops lc_hostile = {
+	SET(lookup), SET(forget), SET(getattr), SET(setattr), SET(readlink), SET(symlink),
+	SET(mknod), SET(mkdir), SET(unlink), SET(rmdir), SET(rename), SET(link), SET(open),
+	SET(read), SET(write), SET(statfs), SET(release), SET(fsync), SET(setxattr),
+	SET(getxattr), SET(listxattr), SET(removexattr), SET(flush), SET(readdir), SET(access),
+	SET(create), SET(ioctl), SET(fallocate), SET(tmpfile), SET(copy_file_range),
+	SET(entry_done), SET(attr_done), SET(open_done), SET(xattr_done), SET(link_target_done),
+	SET(statfs_done), SET(done), SET(exit),
+	.name = "lc-hostile",
+};
