@@ -14,8 +14,8 @@
  * after the reply; in between they are marked active. A request that asks notes
  * the counter on its way out, and what it learns is stored with the noted value.
  * An entry is served only while its counter still has that value. So nothing is
- * ever served that was asked for before, or while, it was changed; there is
- * nothing to delete, and no order of events to get wrong.
+ * ever served that was asked for before, or while, it was changed; no entry has
+ * to be deleted, and there is no order of events to get wrong.
  *
  * The daemon's notifications bump counters too, as does FORGET.
  *
@@ -67,7 +67,8 @@ struct attr_val {
 };
 
 struct name_key {
-	struct extfuse_name_hash hash;
+	struct extfuse_name_hash hash;	/* of directory and name */
+	__u32 uid, gid;
 };
 
 struct name_val {
@@ -167,6 +168,7 @@ static __always_inline __u64 *any_slot(__u64 conn)
 	return node_slot(conn, ~0ULL);
 }
 
+/* The same for all users: what one changes, the others see. */
 static __always_inline __u64 *name_slot(const struct name_key *key)
 {
 	return &slots[key->hash.h[0] & (SLOTS - 1)];
@@ -203,6 +205,10 @@ static __always_inline void node_key(struct node_key *key, const struct extfuse_
 static __always_inline int name_key(struct name_key *key, struct extfuse_req *req, __u64 parent,
 				    __u32 which)
 {
+	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+
+	key->uid = shared ? 0 : req->uid;
+	key->gid = shared ? 0 : req->gid;
 	return extfuse_req_name_hash(req, which, parent, &key->hash);
 }
 
@@ -1160,6 +1166,25 @@ int BPF_PROG(mdcache_inval_entry, struct extfuse_req *req, __u64 child)
 	return 0;
 }
 
+/* The connection is gone or has another policy: what only the daemon would delete. */
+
+static long drop_backing(void *map, struct extfuse_node_key *key, void *value, __u64 *conn)
+{
+	if (key->conn == *conn)
+		bpf_map_delete_elem(map, key);
+	return 0;
+}
+
+SEC("struct_ops/exit")
+int BPF_PROG(mdcache_exit, struct extfuse_req *req)
+{
+	__u64 conn = req->conn;
+
+	bpf_for_each_map_elem(&backing, drop_backing, &conn, 0);
+	bpf_for_each_map_elem(&bypassed, drop_backing, &conn, 0);
+	return 0;
+}
+
 SEC(".struct_ops.link")
 struct extfuse_ops mdcache = {
 	.lookup = (void *)mdcache_lookup,
@@ -1201,5 +1226,6 @@ struct extfuse_ops mdcache = {
 	.done = (void *)mdcache_done,
 	.inval_inode = (void *)mdcache_inval_inode,
 	.inval_entry = (void *)mdcache_inval_entry,
+	.exit = (void *)mdcache_exit,
 	.name = "mdcache",
 };

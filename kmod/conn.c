@@ -61,13 +61,13 @@ static void extfuse_release(struct fuse_iqueue *fiq)
 	extfuse_conn_put(conn);
 }
 
-/* The queue operations of /dev/fuse, by name: neither table is exported by every kernel. */
-static bool known_ops(const struct fuse_iqueue_ops *ops)
+/* Queue operations by name: no kernel exports all tables, and 7.3 exports none. */
+static bool ops_are(const struct fuse_iqueue_ops *ops, const char *send_req)
 {
 	static char name[KSYM_SYMBOL_LEN];	/* under extfuse_mutex */
 
 	sprint_symbol_no_offset(name, (unsigned long)ops->send_req);
-	return !strcmp(name, "fuse_dev_queue_req") || !strcmp(name, "fuse_uring_queue_fuse_req");
+	return !strcmp(name, send_req);
 }
 
 /*
@@ -91,7 +91,8 @@ static struct fuse_conn *conn_of_file(struct file *file, struct netlink_ext_ack 
 		NL_SET_ERR_MSG_FMT(extack, "%s is not supported, only /dev/fuse", sb->s_type->name);
 		return ERR_PTR(-EOPNOTSUPP);
 	}
-	if (!fm || xf_mount_sb(fm) != sb || !xf_conn_plausible(xf_mount_fc(fm))) {
+	if (!fm || xf_mount_sb(fm) != sb || xf_conn_dev(xf_mount_fc(fm)) != sb->s_dev ||
+	    !xf_conn_plausible(xf_mount_fc(fm))) {
 		NL_SET_ERR_MSG(extack, "the kernel's FUSE structures are not what the module was built for");
 		return ERR_PTR(-EPROTO);
 	}
@@ -114,9 +115,16 @@ static int check_bindable(struct fuse_conn *fc, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "the daemon speaks a FUSE protocol older than 7.12");
 		return -EOPNOTSUPP;
 	}
-	if (!known_ops(*xf_fiq_ops(fiq))) {
+	if (ops_are(*xf_fiq_ops(fiq), "fuse_uring_queue_fuse_req"))
+		return 0;
+	if (!ops_are(*xf_fiq_ops(fiq), "fuse_dev_queue_req")) {
 		NL_SET_ERR_MSG(extack, "the connection's queue belongs to an unknown transport");
 		return -EOPNOTSUPP;
+	}
+	/* the last ring to be registered replaces the operations, ours if they were there */
+	if (xf_conn_io_uring(fc)) {
+		NL_SET_ERR_MSG(extack, "the daemon has not registered its io_uring rings yet");
+		return -EAGAIN;
 	}
 	return 0;
 }

@@ -48,10 +48,9 @@ __bpf_kfunc int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, 
  * @dir: nodeid that the name belongs to: req->nodeid, or newdir of a rename
  * @hash: receives the hash
  *
- * A map key of fixed size for what the caller of this request sees under the
- * name: covers @dir, the name and, without default_permissions, the caller's
- * user and group; the random key differs for each binding, so bindings share no
- * hashes and nobody can make two names collide on purpose.
+ * A map key of fixed size: covers @dir and the name, not who asks. The random key
+ * differs for each binding, so bindings share no hashes and nobody can make two
+ * names collide on purpose.
  *
  * Return: 0, or -ENOENT if there is no such name.
  */
@@ -60,14 +59,11 @@ __bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 di
 {
 	const struct extfuse_ctx *ctx = extfuse_ctx_of(req);
 	const char *name;
-	u64 who = 0;
 	int len = extfuse_ctx_name(ctx, which, &name);
 
 	if (len < 0)
 		return len;
-	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS))
-		who = (u64)req->uid << 32 | req->gid;
-	extfuse_name_hash(&ctx->conn->name_key, dir, who, name, len, hash);
+	extfuse_name_hash(&ctx->conn->name_key, dir, name, len, hash);
 	return 0;
 }
 

@@ -160,7 +160,7 @@ static bool settle_node(struct extfuse_lookups *lookups, struct super_block *sb,
 	return true;
 }
 
-/* Any node of the bucket that @after does not equal; 0 if there is none. */
+/* Any node of the bucket; 0 if it is empty. */
 static u64 first_nodeid(struct extfuse_lookup_bucket *bucket)
 {
 	struct extfuse_lookup *l;

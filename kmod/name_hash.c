@@ -41,15 +41,14 @@ static __always_inline u64 tail(const char *name, size_t len)
 }
 
 /**
- * extfuse_name_hash - hash a name as one user sees it in one directory
+ * extfuse_name_hash - hash a name in a directory
  * @key: the binding's random key
  * @dir: nodeid that the name belongs to
- * @who: user and group, or 0 where they do not matter
  * @name: the name
  * @len: its length
  * @hash: receives the result
  */
-void extfuse_name_hash(const siphash_key_t *key, u64 dir, u64 who, const char *name, size_t len,
+void extfuse_name_hash(const siphash_key_t *key, u64 dir, const char *name, size_t len,
 		       struct extfuse_name_hash *hash)
 {
 	struct state s = {
@@ -61,8 +60,6 @@ void extfuse_name_hash(const siphash_key_t *key, u64 dir, u64 who, const char *n
 	u64 last = (u64)len << 56;
 
 	absorb(&s, dir);
-	if (who)
-		absorb(&s, who);
 	for (; len >= 8; len -= 8, name += 8)
 		absorb(&s, get_unaligned_le64(name));
 	absorb(&s, last | tail(name, len));

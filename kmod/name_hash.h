@@ -14,7 +14,7 @@ struct extfuse_name_hash {
 	u64 h[2];
 };
 
-void extfuse_name_hash(const siphash_key_t *key, u64 dir, u64 who, const char *name, size_t len,
+void extfuse_name_hash(const siphash_key_t *key, u64 dir, const char *name, size_t len,
 		       struct extfuse_name_hash *hash);
 
 #endif

@@ -169,10 +169,10 @@ static bool name_valid(const char *name)
 {
 	size_t len = strnlen(name, EXTFUSE_POLICY_NAME_LEN);
 
-	if (!len || len == EXTFUSE_POLICY_NAME_LEN || *name == '.')
+	if (!len || len == EXTFUSE_POLICY_NAME_LEN)
 		return false;
 	while (len--)
-		if (!isascii(name[len]) || (!isalnum(name[len]) && !strchr("_-.", name[len])))
+		if (!isascii(name[len]) || (!isalnum(name[len]) && !strchr("_-", name[len])))
 			return false;
 	return true;
 }

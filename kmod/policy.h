@@ -91,8 +91,8 @@ struct extfuse_req {
  * @open: a regular file. With FOPEN_PASSTHROUGH and a backing id in @out, reads,
  *	writes and mappings go straight to the backing file. @out->fh should be
  *	EXTFUSE_FH_NONE.
- * @read: cannot be answered
- * @write: cannot be answered
+ * @read: from an open file; may only be refused
+ * @write: to an open file; may only be refused
  * @statfs: of the file system
  * @release: an open file is gone
  * @fsync: write an open file back
@@ -101,13 +101,13 @@ struct extfuse_req {
  * @listxattr: answered by extfuse_reply_set() with NUL-terminated names
  * @removexattr: name 0
  * @flush: a descriptor was closed
- * @readdir: cannot be answered; READDIR and READDIRPLUS alike
+ * @readdir: READDIR and READDIRPLUS alike; may only be refused
  * @access: access(2) without default_permissions
  * @create: create and open; name 0
- * @ioctl: cannot be answered
+ * @ioctl: may only be refused
  * @fallocate: allocate or punch
  * @tmpfile: an unnamed file in directory nodeid
- * @copy_file_range: from nodeid to @in->nodeid_out; cannot be answered
+ * @copy_file_range: from nodeid to @in->nodeid_out; may only be refused
  *
  * @entry_done: after lookup, symlink, mknod, mkdir, link, create, tmpfile
  * @attr_done: after getattr, setattr
@@ -127,7 +127,7 @@ struct extfuse_req {
  *
  * @init: called when the policy is bound to a connection; an error refuses
  * @exit: called when it is not bound to it any more
- * @name: letters, digits, "_", "-" and "."; unique among loaded policies
+ * @name: letters, digits, "_" and "-"; unique among loaded policies
  * @flags: must be 0
  */
 struct extfuse_ops {

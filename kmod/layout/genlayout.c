@@ -8,8 +8,9 @@
  * is an error that names structure and member: better no module than one that
  * guesses.
  *
- * usage: genlayout VMLINUX [FUSE_KO] > HEADER
- * FUSE_KO: fs/fuse/fuse.ko of the same kernel where CONFIG_FUSE_FS=m.
+ * usage: genlayout VMLINUX > HEADER
+ *
+ * Kernels with CONFIG_FUSE_FS=m keep these types in a module and are refused.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -240,22 +241,17 @@ static int emit_size(const struct btf *btf, const char *type)
 
 int main(int argc, char **argv)
 {
-	struct btf *base, *btf;
+	struct btf *btf;
 	int err = 0;
 	size_t i;
 
-	if (argc < 2 || argc > 3) {
-		fprintf(stderr, "usage: genlayout VMLINUX [FUSE_KO] > HEADER\n");
+	if (argc != 2) {
+		fprintf(stderr, "usage: genlayout VMLINUX > HEADER\n");
 		return 2;
 	}
-	base = btf__parse(argv[1], NULL);
-	if (!base) {
-		fprintf(stderr, "genlayout: %s: no BTF: %s\n", argv[1], strerror(errno));
-		return 1;
-	}
-	btf = argc == 3 ? btf__parse_split(argv[2], base) : base;
+	btf = btf__parse(argv[1], NULL);
 	if (!btf) {
-		fprintf(stderr, "genlayout: %s: no BTF: %s\n", argv[2], strerror(errno));
+		fprintf(stderr, "genlayout: %s: no BTF: %s\n", argv[1], strerror(errno));
 		return 1;
 	}
 

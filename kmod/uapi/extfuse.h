@@ -153,7 +153,7 @@ enum extfuse_attr {
  * @EXTFUSE_OP_A_ERRORS: u64, requests answered with an error by the policy
  * @EXTFUSE_OP_A_BUGS: u64, answers of the policy that were refused as invalid;
  *	these requests went to the daemon and count as passed too
- * @EXTFUSE_OP_A_BACKGROUND: u64, how many of the requests were sent in the background
+ * @EXTFUSE_OP_A_BACKGROUND: u64, requests sent in the background that a policy was asked about
  */
 enum extfuse_op_attr {
 	EXTFUSE_OP_A_UNSPEC,
