@@ -46,6 +46,12 @@ char _license[] SEC("license") = "GPL";
 
 __u64 slots[SLOTS];
 
+/*
+ * Bumped by FORGET: a nodeid may then come to mean another inode, and what was
+ * learned of it in its former life is void whatever the counters say.
+ */
+__u64 lives[SLOTS];
+
 /* Names of the request's cookies for a change under way. */
 enum { OTHER, MOVED, VICTIM, BEGUN };
 /* ... and for a question. */
@@ -61,6 +67,7 @@ struct attr_val {
 	__u64 expires;		/* ns, CLOCK_MONOTONIC */
 	__u64 vfs_expires;	/* what the daemon allowed the VFS */
 	__u64 ttl;		/* the daemon's, ns */
+	__u64 life;
 	__u64 backing_id;	/* not 0: only attr.ino counts */
 	__u64 sum;
 	struct fuse_attr attr;
@@ -76,6 +83,7 @@ struct name_val {
 	__u64 expires;
 	__u64 vfs_expires;
 	__u64 nodeid;		/* 0: known to be absent */
+	__u64 life;
 	__u64 generation;
 	__u64 epoch;
 	__u64 attr_ttl;		/* 0: the VFS may not keep attributes, so needs none */
@@ -156,6 +164,11 @@ static __always_inline __u64 *node_slot(__u64 conn, __u64 nodeid)
 	return &slots[(mix(conn, nodeid) >> 48) & (SLOTS - 1)];
 }
 
+static __always_inline __u64 *node_life(__u64 conn, __u64 nodeid)
+{
+	return &lives[(mix(conn, nodeid) >> 48) & (SLOTS - 1)];
+}
+
 /* Everything of the connection: bumped when it is unknown which inode changes. */
 static __always_inline __u64 *conn_slot(__u64 conn)
 {
@@ -179,9 +192,27 @@ static __always_inline __u64 node_stamp(__u64 conn, __u64 nodeid)
 	return READ_ONCE(*node_slot(conn, nodeid)) + READ_ONCE(*conn_slot(conn));
 }
 
-static __always_inline __u64 name_stamp(const struct extfuse_req *req, const struct name_key *key)
+/*
+ * How often a nodeid was given up. Names are told apart by it: the daemon may use
+ * the nodeid again, for a directory with other names or for another name's inode.
+ */
+static __always_inline __u64 *forget_slot(__u64 conn, __u64 nodeid)
 {
-	return READ_ONCE(*name_slot(key)) + READ_ONCE(*conn_slot(req->conn));
+	return node_slot(~conn, nodeid);
+}
+
+/* Of a name in directory @parent. */
+static __always_inline __u64 name_stamp(const struct extfuse_req *req, const struct name_key *key,
+					__u64 parent)
+{
+	return READ_ONCE(*name_slot(key)) + READ_ONCE(*conn_slot(req->conn)) +
+	       READ_ONCE(*forget_slot(req->conn, parent));
+}
+
+/* What an entry's stamp has on top, for the inode that the name means. */
+static __always_inline __u64 child_stamp(const struct extfuse_req *req, __u64 nodeid)
+{
+	return nodeid ? READ_ONCE(*forget_slot(req->conn, nodeid)) : 0;
 }
 
 static __always_inline void bump(__u64 *slot, __u64 by)
@@ -240,10 +271,12 @@ static __always_inline __u64 attr_head_sum(const struct attr_val *val, const str
 {
 	__u64 sum = sum_add(key->conn, key->nodeid);
 
+	sum = sum_add(sum, (__u64)key->uid << 32 | key->gid);
 	sum = sum_add(sum, val->stamp);
 	sum = sum_add(sum, val->expires);
 	sum = sum_add(sum, val->vfs_expires);
 	sum = sum_add(sum, val->ttl);
+	sum = sum_add(sum, val->life);
 	return sum_add(sum, val->backing_id);
 }
 
@@ -251,10 +284,12 @@ static __always_inline __u64 name_sum(const struct name_val *val, const struct n
 {
 	__u64 sum = sum_add(key->hash.h[0], key->hash.h[1]);
 
+	sum = sum_add(sum, (__u64)key->uid << 32 | key->gid);
 	sum = sum_add(sum, val->stamp);
 	sum = sum_add(sum, val->expires);
 	sum = sum_add(sum, val->vfs_expires);
 	sum = sum_add(sum, val->nodeid);
+	sum = sum_add(sum, val->life);
 	sum = sum_add(sum, val->generation);
 	sum = sum_add(sum, val->attr_ttl);
 	return sum_add(sum, val->epoch);
@@ -264,7 +299,8 @@ static __always_inline __u64 data_head_sum(const struct data_val *val, const str
 {
 	__u64 sum = sum_add(key->nodeid, key->conn);
 
-	sum = sum_add(sum, key->kind);
+	sum = sum_add(sum, (__u64)key->uid << 32 | key->gid);
+	sum = sum_add(sum, (__u64)key->kind << 32 | key->mask);
 	sum = sum_add(sum, val->stamp);
 	sum = sum_add(sum, val->expires);
 	return sum_add(sum, val->len);
@@ -339,6 +375,7 @@ static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_
 	head.expires = READ_ONCE(val->expires);
 	head.vfs_expires = READ_ONCE(val->vfs_expires);
 	head.ttl = READ_ONCE(val->ttl);
+	head.life = READ_ONCE(val->life);
 	head.backing_id = READ_ONCE(val->backing_id);
 	sum = attr_head_sum(&head, key);
 	from = (const __u64 *)&val->attr;
@@ -350,7 +387,7 @@ static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_
 		sum = sum_add(sum, word);
 		to[i] = word;
 	}
-	if (sum != READ_ONCE(val->sum))
+	if (sum != READ_ONCE(val->sum) || head.life != READ_ONCE(*node_life(key->conn, key->nodeid)))
 		return -1;
 	if (head.backing_id) {
 		if (!backing_id)
@@ -395,6 +432,8 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 	val.expires = later(now, ttl > req->ttl ? ttl : req->ttl);
 	val.vfs_expires = vfs_until(now, ttl);
 	val.ttl = ttl;
+	/* the reply at hand keeps the daemon from forgetting the node before its FORGET */
+	val.life = READ_ONCE(*node_life(req->conn, nodeid));
 	val.backing_id = backing_id_of(req, nodeid);
 	bpf_probe_read_kernel(&val.attr, sizeof(val.attr), attr);
 	node_key(&key, req, nodeid);
@@ -419,7 +458,8 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 		return EXTFUSE_PASS;
 	node_key(&key, req, req->nodeid);
 	valid = serve_attr(&key, &out->attr, &backing_id);
-	if (backing_id && extfuse_backing_getattr(req, backing_id, &out->attr))
+	if (backing_id && (backing_id != backing_id_of(req, req->nodeid) ||
+			   extfuse_backing_getattr(req, backing_id, &out->attr)))
 		valid = -1;
 	if (valid < 0) {
 		req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
@@ -435,7 +475,7 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 /* Names */
 
 static __always_inline bool load_name(const struct extfuse_req *req, const struct name_key *key,
-				      struct name_val *to)
+				      __u64 parent, struct name_val *to)
 {
 	const struct name_val *val = bpf_map_lookup_elem(&names, key);
 
@@ -445,10 +485,12 @@ static __always_inline bool load_name(const struct extfuse_req *req, const struc
 	to->expires = READ_ONCE(val->expires);
 	to->vfs_expires = READ_ONCE(val->vfs_expires);
 	to->nodeid = READ_ONCE(val->nodeid);
+	to->life = READ_ONCE(val->life);
 	to->generation = READ_ONCE(val->generation);
 	to->epoch = READ_ONCE(val->epoch);
 	to->attr_ttl = READ_ONCE(val->attr_ttl);
-	return name_sum(to, key) == READ_ONCE(val->sum) && to->stamp == name_stamp(req, key);
+	return name_sum(to, key) == READ_ONCE(val->sum) &&
+	       to->stamp == name_stamp(req, key, parent) + child_stamp(req, to->nodeid);
 }
 
 static __always_inline void store_name(const struct extfuse_req *req, const struct name_key *key,
@@ -467,8 +509,11 @@ static __always_inline void store_name(const struct extfuse_req *req, const stru
 		.attr_ttl = to_ns(entry->attr_valid, entry->attr_valid_nsec),
 	};
 
+	val.life = READ_ONCE(*node_life(req->conn, val.nodeid));
+
 	if (ACTIVE(stamp) || (val.nodeid & EXTFUSE_NODEID_UNCACHED))
 		return;
+	val.stamp += child_stamp(req, val.nodeid);
 	val.sum = name_sum(&val, key);
 	bpf_map_update_elem(&names, key, &val, BPF_ANY);
 }
@@ -482,8 +527,11 @@ static __always_inline void note_name(const struct extfuse_req *req, const struc
 {
 	struct name_val val = { .stamp = stamp, .nodeid = nodeid, .epoch = req->epoch };
 
+	val.life = READ_ONCE(*node_life(req->conn, nodeid));
+
 	if (ACTIVE(stamp) || (nodeid & EXTFUSE_NODEID_UNCACHED))
 		return;
+	val.stamp += child_stamp(req, nodeid);
 	val.sum = name_sum(&val, key);
 	bpf_map_update_elem(&names, key, &val, BPF_ANY);
 }
@@ -499,8 +547,8 @@ int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out
 	if (uncached(req) || name_key(&key, req, req->nodeid, 0))
 		return EXTFUSE_PASS;
 	req->cookie[STAMP_ALL] = READ_ONCE(*any_slot(req->conn));
-	req->cookie[STAMP] = name_stamp(req, &key);
-	if (!load_name(req, &key, &val) || val.epoch != req->epoch)
+	req->cookie[STAMP] = name_stamp(req, &key, req->nodeid);
+	if (!load_name(req, &key, req->nodeid, &val) || val.epoch != req->epoch)
 		return EXTFUSE_PASS;
 	left = vfs_validity(val.expires, val.vfs_expires);
 	if (left < 0)
@@ -529,8 +577,9 @@ int BPF_PROG(mdcache_forget, struct extfuse_req *req, __u64 nlookup)
 {
 	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
 
-	/* the daemon may give the nodeid to another inode now */
+	bump(node_life(req->conn, req->nodeid), 1);
 	bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
+	bump(forget_slot(req->conn, req->nodeid), BEGIN - 1);
 	bpf_map_delete_elem(&bypassed, &key);
 	return EXTFUSE_PASS;
 }
@@ -569,11 +618,12 @@ static __always_inline int change_node(struct extfuse_req *req)
  * The inode that a name means. Not known: 0, whose slot is that of everything
  * on the connection. Known to be absent: ~0, whose slot is bumped anyway.
  */
-static __always_inline __u64 child_of(const struct extfuse_req *req, const struct name_key *key)
+static __always_inline __u64 child_of(const struct extfuse_req *req, const struct name_key *key,
+				      __u64 parent)
 {
 	struct name_val val;
 
-	if (!load_name(req, key, &val))
+	if (!load_name(req, key, parent, &val))
 		return 0;
 	return val.nodeid ?: ~0ULL;
 }
@@ -588,17 +638,38 @@ static __always_inline int change_name(struct extfuse_req *req, bool goes)
 	begin_any(req);
 	begin_node(req, req->nodeid);
 	if (goes) {
-		req->cookie[MOVED] = child_of(req, &key);
+		req->cookie[MOVED] = child_of(req, &key, req->nodeid);
 		begin_node(req, req->cookie[MOVED]);
 	}
 	bump(name_slot(&key), BEGIN);
-	req->cookie[BEGUN] = name_stamp(req, &key);
+	req->cookie[BEGUN] = name_stamp(req, &key, req->nodeid);
 	return EXTFUSE_PASS;
 }
 
-SEC("struct_ops/setattr")
-int BPF_PROG(mdcache_setattr, struct extfuse_req *req)
+/*
+ * Where the daemon checks permissions, names learned in a directory are answers
+ * about its mode too: everything of the connection goes with it.
+ */
+static __always_inline int change_permissions(struct extfuse_req *req)
 {
+	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS)) {
+		begin_node(req, 0);
+		req->cookie[VICTIM] = 1;
+	}
+	return change_node(req);
+}
+
+static __always_inline void end_permissions(struct extfuse_req *req)
+{
+	if (req->cookie[VICTIM])
+		end_node(req, 0);
+}
+
+SEC("struct_ops/setattr")
+int BPF_PROG(mdcache_setattr, struct extfuse_req *req, const struct fuse_setattr_in *in)
+{
+	if (in->valid & (FATTR_MODE | FATTR_UID | FATTR_GID))
+		return change_permissions(req);
 	return change_node(req);
 }
 
@@ -627,32 +698,32 @@ int BPF_PROG(mdcache_fsync, struct extfuse_req *req)
 	return change_node(req);
 }
 
+/* Also how the daemon hears that POSIX locks are gone. */
 SEC("struct_ops/flush")
-int BPF_PROG(mdcache_flush, struct extfuse_req *req, const struct fuse_flush_in *in)
+int BPF_PROG(mdcache_flush, struct extfuse_req *req)
 {
-	if (in->fh == EXTFUSE_FH_NONE)
-		return 0;
 	return change_node(req);
 }
 
 SEC("struct_ops/release")
 int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release_in *in)
 {
-	if (in->fh == EXTFUSE_FH_NONE)
+	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK))
 		return 0;
 	return change_node(req);
 }
 
+/* The xattr may be an access control list. */
 SEC("struct_ops/setxattr")
 int BPF_PROG(mdcache_setxattr, struct extfuse_req *req)
 {
-	return change_node(req);
+	return change_permissions(req);
 }
 
 SEC("struct_ops/removexattr")
 int BPF_PROG(mdcache_removexattr, struct extfuse_req *req)
 {
-	return change_node(req);
+	return change_permissions(req);
 }
 
 /*
@@ -741,11 +812,11 @@ int BPF_PROG(mdcache_rename, struct extfuse_req *req, const struct fuse_rename2_
 	if (name_key(&key, req, in->newdir, 1))
 		return EXTFUSE_PASS;
 	req->cookie[OTHER] = in->newdir;
-	req->cookie[VICTIM] = child_of(req, &key);
+	req->cookie[VICTIM] = child_of(req, &key, in->newdir);
 	begin_node(req, in->newdir);
 	begin_node(req, req->cookie[VICTIM]);
 	bump(name_slot(&key), BEGIN);
-	req->cookie[BEGUN] = name_stamp(req, &key);
+	req->cookie[BEGUN] = name_stamp(req, &key, in->newdir);
 	return EXTFUSE_PASS;
 }
 
@@ -769,11 +840,11 @@ static __always_inline void end_name(struct extfuse_req *req, bool goes)
  * 0 if it is not.
  */
 static __always_inline __u64 settled_stamp(const struct extfuse_req *req,
-					   const struct name_key *key, int own_conn)
+					   const struct name_key *key, __u64 parent, int own_conn)
 {
 	__u64 stamp = req->cookie[BEGUN] + END + own_conn * END;
 
-	return !ACTIVE(stamp) && name_stamp(req, key) == stamp ? stamp : 0;
+	return !ACTIVE(stamp) && name_stamp(req, key, parent) == stamp ? stamp : 0;
 }
 
 static __always_inline void end_rename(struct extfuse_req *req, int error)
@@ -791,17 +862,31 @@ static __always_inline void end_rename(struct extfuse_req *req, int error)
 	end_name(req, true);
 
 	/* not to be served (no generation, no validity), but the next unlink will ask */
-	stamp = settled_stamp(req, &key, own_conn);
+	stamp = settled_stamp(req, &key, req->cookie[OTHER], own_conn);
 	if (!error && stamp && moved && moved != ~0ULL)
 		note_name(req, &key, moved, stamp);
 }
 
 /* Replies */
 
+/*
+ * On ESTALE the VFS looks names up once more and means the daemon's answer, not
+ * ours.
+ */
+static __always_inline void check_handle(const struct extfuse_req *req, int error)
+{
+	if (error != -ESTALE)
+		return;
+	bump(any_slot(req->conn), BEGIN - 1);
+	bump(conn_slot(req->conn), BEGIN - 1);
+}
+
 SEC("struct_ops/attr_done")
 int BPF_PROG(mdcache_attr_done, struct extfuse_req *req, const struct fuse_attr_out *out, int error)
 {
+	check_handle(req, error);
 	if (req->opcode == FUSE_SETATTR) {
+		end_permissions(req);
 		end_node(req, req->nodeid);
 		end_any(req);
 	} else if (!error && !uncached(req)) {
@@ -851,6 +936,8 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 
 	if (req->opcode == FUSE_LINK)
 		end_node(req, req->cookie[OTHER]);
+	else
+		req->cookie[OTHER] = error ? 0 : entry->nodeid;
 	if (req->opcode == FUSE_TMPFILE) {
 		end_node(req, req->nodeid);
 		end_any(req);
@@ -862,7 +949,7 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 	if (!error)
 		bump(node_slot(req->conn, entry->nodeid), BEGIN - 1);
 	end_name(req, false);
-	stamp = settled_stamp(req, &key, 0);
+	stamp = settled_stamp(req, &key, req->nodeid, 0);
 	if (!error && stamp && !uncached(req))
 		store_name(req, &key, entry, false, stamp);
 	return 0;
@@ -872,6 +959,7 @@ SEC("struct_ops/entry_done")
 int BPF_PROG(mdcache_entry_done, struct extfuse_req *req, const struct fuse_entry_out *entry,
 	     int error)
 {
+	check_handle(req, error);
 	if (req->opcode == FUSE_LOOKUP)
 		return looked_up(req, entry, error);
 	return created(req, entry, error);
@@ -887,6 +975,9 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 
 	if (in->flags & 01000 /* O_TRUNC */)
 		return change_node(req);
+	/* without default_permissions the daemon is who checks */
+	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS) || uncached(req))
+		return EXTFUSE_PASS;
 	id = backing_id_of(req, req->nodeid);
 	if (!id)
 		return EXTFUSE_PASS;
@@ -902,17 +993,18 @@ int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_
 	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
 	__u8 one = 1;
 
+	check_handle(req, error);
 	if (req->opcode != FUSE_OPEN)
-		return 0;
+		key.nodeid = req->cookie[OTHER];	/* see created() */
 	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
 		/* what is cached of its attributes is not true any more */
 		bump(any_slot(req->conn), BEGIN - 1);
-		bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
-		if (!backing_id_of(req, req->nodeid) &&
-		    bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY))
-			begin_node(req, req->nodeid);	/* no room: active for ever */
+		bump(node_slot(req->conn, key.nodeid), BEGIN - 1);
+		/* without room, the module still asks the daemon while it is open */
+		if (!backing_id_of(req, key.nodeid))
+			bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY);
 	}
-	if (req->cookie[BEGUN]) {
+	if (req->opcode == FUSE_OPEN && req->cookie[BEGUN]) {
 		end_node(req, req->nodeid);
 		end_any(req);
 	}
@@ -928,16 +1020,21 @@ int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_
 static __always_inline __u64 data_expires(const struct extfuse_req *req)
 {
 	__u64 now = bpf_ktime_get_ns();
-	const struct attr_val *val;
+	struct fuse_attr attr;
+	struct attr_val *val;
 	struct node_key key;
-	__u64 expires = 0;
+	__u32 backing_id;
+	__u64 expires;
 
-	if (req->ttl)
+	if (req->ttl) {
 		expires = later(now, req->ttl);
+		return expires > now ? expires : 0;
+	}
 	node_key(&key, req, req->nodeid);
+	if (serve_attr(&key, &attr, &backing_id) < 0)
+		return 0;
 	val = bpf_map_lookup_elem(&attrs, &key);
-	if (val && val->stamp == node_stamp(req->conn, req->nodeid) && val->expires > expires)
-		expires = val->expires;
+	expires = val ? READ_ONCE(val->expires) : 0;
 	return expires > now ? expires : 0;
 }
 
@@ -1033,6 +1130,7 @@ int BPF_PROG(mdcache_xattr_done, struct extfuse_req *req, __u32 size, int error)
 	bool one = req->opcode == FUSE_GETXATTR;
 	struct data_key key;
 
+	check_handle(req, error);
 	if (error && error != -ENODATA && error != -EOPNOTSUPP)
 		return 0;
 	data_key(&key, req, one ? XATTR : XATTR_LIST);
@@ -1046,6 +1144,7 @@ int BPF_PROG(mdcache_link_target_done, struct extfuse_req *req, __u32 size, int 
 {
 	struct data_key key;
 
+	check_handle(req, error);
 	if (error)
 		return 0;
 	data_key(&key, req, LINK_TARGET);
@@ -1115,6 +1214,7 @@ int BPF_PROG(mdcache_statfs_done, struct extfuse_req *req, const struct fuse_sta
 SEC("struct_ops/done")
 int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 {
+	check_handle(req, error);
 	switch (req->opcode) {
 	case FUSE_UNLINK:
 	case FUSE_RMDIR:
@@ -1133,6 +1233,7 @@ int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 	}
 	if (!req->cookie[BEGUN])
 		return 0;
+	end_permissions(req);
 	if (req->cookie[OTHER])
 		end_node(req, req->cookie[OTHER]);
 	end_node(req, req->nodeid);
