@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Stock daemons that know nothing of the module behave alike with and without it:
+# the same mix of changes and questions through a mount that is not bound, one
+# that is, and one that is with a validity of an hour; what every call returned,
+# what was seen, and what is in the lower directories at the end are compared.
+#
+# sshfs (with an SSH server of its own on localhost) and bindfs, root, the module.
+# $SCRATCH: where the lower directories go.
+
+here=$(dirname "$(readlink -f "$0")")
+: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
+. "$KSELFTEST/kselftest/ktap_helpers.sh"
+
+port=2222
+policy=${POLICY:-mdcache}
+dir=
+declare -a mounts
+
+cleanup()
+{
+	local mount
+
+	for mount in "${mounts[@]}"; do
+		umount -l "$mount" 2>/dev/null
+	done
+	[ ! -s "$dir/sshd.pid" ] || kill "$(cat "$dir/sshd.pid")"
+	[ -z "$dir" ] || rm -rf --one-file-system "$dir"
+}
+
+ssh_server()
+{
+	local sshd
+
+	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
+		cp "$dir/user.pub" "$dir/authorized" || return
+	cat >"$dir/sshd_config" <<-END
+		Port $port
+		ListenAddress 127.0.0.1
+		HostKey $dir/host
+		PidFile $dir/sshd.pid
+		AuthorizedKeysFile $dir/authorized
+		StrictModes no
+		UsePAM no
+		PasswordAuthentication no
+		PermitRootLogin yes
+		Subsystem sftp internal-sftp
+	END
+	mkdir -p /run/sshd
+	"$sshd" -f "$dir/sshd_config"
+}
+
+start_sshfs()
+{
+	sshfs -p $port -o IdentityFile="$dir/user" -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "localhost:$1" "$2"
+}
+
+start_bindfs()
+{
+	bindfs "$1" "$2"
+}
+
+# answered MOUNT: requests answered in the kernel
+answered()
+{
+	extfusectl stats "$1" --json | python3 -c 'import json, sys
+print(sum(o["answered"] for o in json.load(sys.stdin)[0]["ops"]))'
+}
+
+# mix DAEMON NAME [BIND OPTION...]: through a mount, bound if there is NAME != plain
+mix()
+{
+	local daemon=$1 name=$2 lower=$dir/$1-$2.lower at=$dir/$1-$2
+
+	shift 2
+	mkdir -p "$lower" "$at"
+	mounts+=("$at")
+	"start_$daemon" "$lower" "$at" && stat "$at" >/dev/null || return
+	if [ "$name" != plain ]; then
+		extfusectl bind "$at" "$policy" "$@" || return
+	fi
+	"$here/mix.py" "$at" >"$at.log" 2>&1 || {
+		tail -n 5 "$at.log" | sed 's/^/# /'
+		return 1
+	}
+	if [ "$name" != plain ]; then
+		answered=$(answered "$at")
+		ktap_print_msg "$daemon $name: $answered requests answered in the kernel"
+		extfusectl stats "$at" | sed 's/^/#   /'
+	fi
+	umount "$at" || return
+	"$here/mix.py" --tree "$lower" >"$lower.log" 2>&1
+}
+
+# same DAEMON NAME [BIND OPTION...]: the same as plain
+same()
+{
+	local daemon=$1 name=$2
+
+	mix "$@" || return
+	diff "$dir/$daemon-plain.log" "$dir/$daemon-$name.log" >"$dir/diff" &&
+		diff "$dir/$daemon-plain.lower.log" "$dir/$daemon-$name.lower.log" >"$dir/diff" && return
+	head -n 30 "$dir/diff" | sed 's/^/# /'
+	return 1
+}
+
+cached()
+{
+	same "$@" && [ "$answered" -gt 0 ]
+}
+
+ktap_print_header
+if [ "$(id -u)" != 0 ]; then
+	ktap_skip_all "needs root"
+	exit "$KSFT_SKIP"
+fi
+for program in extfusectl sshfs bindfs python3 git; do
+	if ! command -v $program >/dev/null; then
+		ktap_skip_all "needs $program"
+		exit "$KSFT_SKIP"
+	fi
+done
+if ! modprobe extfuse 2>/dev/null && [ ! -d /sys/module/extfuse ]; then
+	ktap_skip_all "needs the extfuse module"
+	exit "$KSFT_SKIP"
+fi
+extfusectl policy list --json | grep -q "\"$policy\"" ||
+	extfusectl policy load "${POLICY_FILE:-$policy}" || ktap_exit_fail_msg "no policy"
+ktap_set_plan 6
+dir=$(mktemp -d -p "${SCRATCH:-$([ -d /mnt/scratch ] && echo /mnt/scratch || echo /var/tmp)}") ||
+	exit "$KSFT_FAIL"
+trap cleanup EXIT
+
+ssh_server || ktap_exit_fail_msg "no SSH server"
+for daemon in sshfs bindfs; do
+	ktap_test_result "$daemon, not bound: the mix runs" mix $daemon plain
+	ktap_test_result "$daemon, bound: the same" same $daemon bound
+	ktap_test_result "$daemon, bound with a validity of an hour: the same" \
+		cached $daemon ttl --ttl 3600
+done
+ktap_finished
