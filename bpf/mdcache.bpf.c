@@ -83,7 +83,6 @@ struct name_val {
 	__u64 expires;
 	__u64 vfs_expires;
 	__u64 nodeid;		/* 0: known to be absent */
-	__u64 life;
 	__u64 generation;
 	__u64 epoch;
 	__u64 attr_ttl;		/* 0: the VFS may not keep attributes, so needs none */
@@ -192,27 +191,18 @@ static __always_inline __u64 node_stamp(__u64 conn, __u64 nodeid)
 	return READ_ONCE(*node_slot(conn, nodeid)) + READ_ONCE(*conn_slot(conn));
 }
 
-/*
- * How often a nodeid was given up. Names are told apart by it: the daemon may use
- * the nodeid again, for a directory with other names or for another name's inode.
- */
-static __always_inline __u64 *forget_slot(__u64 conn, __u64 nodeid)
-{
-	return node_slot(~conn, nodeid);
-}
-
-/* Of a name in directory @parent. */
+/* Of a name in directory @parent, which may have had other names in a former life. */
 static __always_inline __u64 name_stamp(const struct extfuse_req *req, const struct name_key *key,
 					__u64 parent)
 {
 	return READ_ONCE(*name_slot(key)) + READ_ONCE(*conn_slot(req->conn)) +
-	       READ_ONCE(*forget_slot(req->conn, parent));
+	       READ_ONCE(*node_life(req->conn, parent));
 }
 
 /* What an entry's stamp has on top, for the inode that the name means. */
 static __always_inline __u64 child_stamp(const struct extfuse_req *req, __u64 nodeid)
 {
-	return nodeid ? READ_ONCE(*forget_slot(req->conn, nodeid)) : 0;
+	return nodeid ? READ_ONCE(*node_life(req->conn, nodeid)) : 0;
 }
 
 static __always_inline void bump(__u64 *slot, __u64 by)
@@ -289,7 +279,6 @@ static __always_inline __u64 name_sum(const struct name_val *val, const struct n
 	sum = sum_add(sum, val->expires);
 	sum = sum_add(sum, val->vfs_expires);
 	sum = sum_add(sum, val->nodeid);
-	sum = sum_add(sum, val->life);
 	sum = sum_add(sum, val->generation);
 	sum = sum_add(sum, val->attr_ttl);
 	return sum_add(sum, val->epoch);
@@ -485,7 +474,6 @@ static __always_inline bool load_name(const struct extfuse_req *req, const struc
 	to->expires = READ_ONCE(val->expires);
 	to->vfs_expires = READ_ONCE(val->vfs_expires);
 	to->nodeid = READ_ONCE(val->nodeid);
-	to->life = READ_ONCE(val->life);
 	to->generation = READ_ONCE(val->generation);
 	to->epoch = READ_ONCE(val->epoch);
 	to->attr_ttl = READ_ONCE(val->attr_ttl);
@@ -509,8 +497,6 @@ static __always_inline void store_name(const struct extfuse_req *req, const stru
 		.attr_ttl = to_ns(entry->attr_valid, entry->attr_valid_nsec),
 	};
 
-	val.life = READ_ONCE(*node_life(req->conn, val.nodeid));
-
 	if (ACTIVE(stamp) || (val.nodeid & EXTFUSE_NODEID_UNCACHED))
 		return;
 	val.stamp += child_stamp(req, val.nodeid);
@@ -526,8 +512,6 @@ static __always_inline void note_name(const struct extfuse_req *req, const struc
 				      __u64 nodeid, __u64 stamp)
 {
 	struct name_val val = { .stamp = stamp, .nodeid = nodeid, .epoch = req->epoch };
-
-	val.life = READ_ONCE(*node_life(req->conn, nodeid));
 
 	if (ACTIVE(stamp) || (nodeid & EXTFUSE_NODEID_UNCACHED))
 		return;
@@ -577,9 +561,8 @@ int BPF_PROG(mdcache_forget, struct extfuse_req *req, __u64 nlookup)
 {
 	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
 
-	bump(node_life(req->conn, req->nodeid), 1);
+	bump(node_life(req->conn, req->nodeid), BEGIN - 1);
 	bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
-	bump(forget_slot(req->conn, req->nodeid), BEGIN - 1);
 	bpf_map_delete_elem(&bypassed, &key);
 	return EXTFUSE_PASS;
 }
