@@ -6,6 +6,7 @@
  * callback is replaced by ours, and a record keeps the original.
  */
 #include <linux/hash.h>
+#include <linux/mempool.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 
@@ -27,7 +28,11 @@ static struct {
 	struct hlist_head head;
 } buckets[1 << BUCKET_BITS];
 
+/* Some for when memory is short: these requests are what gives it back. */
+#define POOL_MIN 64
+
 static struct kmem_cache *background_cache;
+static mempool_t *background_pool;
 
 static unsigned int bucket_of(const struct fuse_args *args)
 {
@@ -54,6 +59,7 @@ static struct extfuse_background *take(const struct fuse_args *args)
 static XF_END_PROTO(background_end)
 {
 	struct extfuse_background *bg = take(args);
+	struct extfuse_conn *conn = bg->ctx.conn;
 	const struct extfuse_ops *ops;
 	xf_end_t end = bg->end;
 	int idx;
@@ -63,15 +69,17 @@ static XF_END_PROTO(background_end)
 	ops = extfuse_policy_ops(bg->policy);
 	if (ops) {
 		bg->ctx.req.flags |= EXTFUSE_REQ_REPLY;
+		bg->ctx.error = error;
 		bg->ctx.op->done(ops, &bg->ctx, error);
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);
 
 	*xf_args_end(args) = end;
 	extfuse_policy_put(bg->policy);
-	extfuse_conn_put(bg->ctx.conn);
-	kmem_cache_free(background_cache, bg);
+	mempool_free(bg, background_pool);
 	XF_END_CALL(end);
+	/* may be what keeps the module */
+	extfuse_conn_put(conn);
 }
 
 /**
@@ -80,8 +88,9 @@ static XF_END_PROTO(background_end)
  * @policy: whose callback it is
  *
  * Context: atomic, inside extfuse_srcu.
- * Return: false without memory; the policy then never hears the end, which for
- * a cache means an inode that it does not serve again, not a stale one.
+ * Return: false without memory and reserve; the policy then never hears the end.
+ * A cache takes the change for one that is still under way: it serves less from
+ * then on, nothing stale.
  */
 bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_policy *policy)
 {
@@ -90,7 +99,7 @@ bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_poli
 	struct extfuse_background *bg;
 	unsigned long flags;
 
-	bg = kmem_cache_alloc(background_cache, GFP_ATOMIC | __GFP_NOWARN);
+	bg = mempool_alloc(background_pool, GFP_ATOMIC | __GFP_NOWARN);
 	if (!bg)
 		return false;
 	extfuse_conn_get(ctx->conn);
@@ -113,11 +122,19 @@ int extfuse_background_init(void)
 	for (i = 0; i < ARRAY_SIZE(buckets); i++)
 		spin_lock_init(&buckets[i].lock);
 	background_cache = KMEM_CACHE(extfuse_background, 0);
-	return background_cache ? 0 : -ENOMEM;
+	if (!background_cache)
+		return -ENOMEM;
+	background_pool = mempool_create_slab_pool(POOL_MIN, background_cache);
+	if (!background_pool) {
+		kmem_cache_destroy(background_cache);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* Every record held a binding, and every binding the module: there are none left. */
 void extfuse_background_exit(void)
 {
+	mempool_destroy(background_pool);
 	kmem_cache_destroy(background_cache);
 }

@@ -22,7 +22,7 @@ static struct file *backing_file_get(struct fuse_conn *fc, u32 backing_id)
 	rcu_read_lock();
 	fb = idr_find(xf_conn_backing_files(fc), backing_id);
 	if (fb)
-		file = get_file_rcu(xf_backing_file(fb));
+		file = get_file_active(xf_backing_file(fb));
 	if (file) {
 		smp_mb__after_atomic();
 		right = refcount_read(xf_backing_count(fb));
@@ -62,16 +62,30 @@ static bool same_time(struct timespec64 a, u64 sec, u32 nsec)
 }
 
 /*
- * Are the attributes that the caller remembers still those of the inode? Only
- * on file systems whose inodes are not themselves a cache of something remote.
- * Delayed allocation shows in a different number of blocks.
+ * File systems whose inodes are not a cache of something remote, so that asking
+ * for attributes waits for no other machine and no daemon.
+ */
+static bool is_local(const struct super_block *sb)
+{
+	static const char * const names[] = { "ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs",
+					      "tmpfs", "ramfs" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(sb->s_type->name, names[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Are the attributes that the caller remembers still those of the inode? Delayed
+ * allocation shows in a different number of blocks.
  */
 static bool unchanged(struct fuse_conn *fc, struct inode *inode, const struct fuse_attr *attr)
 {
 	struct user_namespace *user_ns = xf_conn_user_ns(fc);
 
-	return (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV) &&
-	       attr->mode == inode->i_mode && attr->size == (u64)i_size_read(inode) &&
+	return attr->mode == inode->i_mode && attr->size == (u64)i_size_read(inode) &&
 	       attr->blocks == inode->i_blocks && attr->nlink == inode->i_nlink &&
 	       same_time(inode_get_mtime(inode), attr->mtime, attr->mtimensec) &&
 	       same_time(inode_get_ctime(inode), attr->ctime, attr->ctimensec) &&
@@ -89,7 +103,8 @@ static bool unchanged(struct fuse_conn *fc, struct inode *inode, const struct fu
  * Asked for with the credentials of whoever opened the file, the daemon.
  *
  * Context: may sleep.
- * Return: 0, -ENOENT, or the lower file system's error.
+ * Return: 0, -ENOENT, -EOPNOTSUPP if the lower file system is not a local one,
+ * or its error.
  */
 int extfuse_backing_attr(struct fuse_conn *fc, u32 backing_id, struct fuse_attr *attr)
 {
@@ -101,6 +116,11 @@ int extfuse_backing_attr(struct fuse_conn *fc, u32 backing_id, struct fuse_attr 
 	file = backing_file_get(fc, backing_id);
 	if (!file)
 		return -ENOENT;
+	/* the caller is inside extfuse_srcu, which a lower daemon must not hold up */
+	if (!is_local(file_inode(file)->i_sb)) {
+		err = -EOPNOTSUPP;
+		goto out;
+	}
 	if (unchanged(fc, file_inode(file), attr))
 		goto out;
 	old = override_creds(file->f_cred);

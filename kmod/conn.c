@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "conn.h"
 #include "dispatch.h"
+#include "notify.h"
 
 LIST_HEAD(extfuse_conns);
 DEFINE_SPINLOCK(extfuse_conns_lock);
@@ -61,13 +62,13 @@ static void extfuse_release(struct fuse_iqueue *fiq)
 	extfuse_conn_put(conn);
 }
 
-/* Queue operations by name: no kernel exports all tables, and 7.3 exports none. */
-static bool ops_are(const struct fuse_iqueue_ops *ops, const char *send_req)
+/* The queue operations of /dev/fuse, by name: 7.3 does not export the table. */
+static bool known_ops(const struct fuse_iqueue_ops *ops)
 {
 	static char name[KSYM_SYMBOL_LEN];	/* under extfuse_mutex */
 
 	sprint_symbol_no_offset(name, (unsigned long)ops->send_req);
-	return !strcmp(name, send_req);
+	return !strcmp(name, "fuse_dev_queue_req");
 }
 
 /*
@@ -115,16 +116,14 @@ static int check_bindable(struct fuse_conn *fc, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "the daemon speaks a FUSE protocol older than 7.12");
 		return -EOPNOTSUPP;
 	}
-	if (ops_are(*xf_fiq_ops(fiq), "fuse_uring_queue_fuse_req"))
-		return 0;
-	if (!ops_are(*xf_fiq_ops(fiq), "fuse_dev_queue_req")) {
-		NL_SET_ERR_MSG(extack, "the connection's queue belongs to an unknown transport");
+	/* its background requests pass no table, and its rings replace ours */
+	if (xf_conn_io_uring(fc)) {
+		NL_SET_ERR_MSG(extack, "the daemon uses io_uring, which is not supported");
 		return -EOPNOTSUPP;
 	}
-	/* the last ring to be registered replaces the operations, ours if they were there */
-	if (xf_conn_io_uring(fc)) {
-		NL_SET_ERR_MSG(extack, "the daemon has not registered its io_uring rings yet");
-		return -EAGAIN;
+	if (!known_ops(*xf_fiq_ops(fiq))) {
+		NL_SET_ERR_MSG(extack, "the connection's queue belongs to an unknown transport");
+		return -EOPNOTSUPP;
 	}
 	return 0;
 }
@@ -183,10 +182,11 @@ static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy)
 		extfuse_policy_get(policy);
 		policy->bindings++;
 	}
-	WRITE_ONCE(conn->settled, false);
 	rcu_assign_pointer(conn->policy, policy);
 	if (old) {
 		synchronize_srcu(&extfuse_srcu);
+		/* another policy may get its address */
+		cmpxchg(&conn->settled, old, NULL);
 		call_exit(conn, old);
 		old->bindings--;
 		extfuse_policy_put(old);
@@ -249,7 +249,7 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	conn->owner = xf_conn_user_id(fc);
 	get_random_bytes(&conn->name_key, sizeof(conn->name_key));
 	init_llist_head(&conn->answered);
-	INIT_WORK(&conn->complete_work, extfuse_complete_work);
+	INIT_DELAYED_WORK(&conn->complete_work, extfuse_complete_work);
 	INIT_WORK(&conn->free_work, conn_free);
 	refcount_set(&conn->refs, 1);
 	return conn;
@@ -311,6 +311,11 @@ static int bind_again(struct extfuse_conn *conn, struct extfuse_policy *policy, 
 							       lockdep_is_held(&extfuse_mutex));
 	int err;
 
+	if (replace && old == policy) {
+		WRITE_ONCE(conn->ttl, ttl);
+		*id = conn->id;
+		return 0;
+	}
 	if (!replace && old) {
 		NL_SET_ERR_MSG_FMT(extack, "already bound to policy %s", old->name);
 		return -EBUSY;
@@ -356,6 +361,13 @@ int extfuse_bind(struct file *file, const char *name, u64 ttl, bool replace, u64
 		err = -ENOENT;
 		goto unlock;
 	}
+	/* under extfuse_mutex, which unregistration takes too */
+	if (extfuse_ops_remember(rcu_dereference_protected(policy->ops, true)) &&
+	    !extfuse_notify_works()) {
+		NL_SET_ERR_MSG_FMT(extack, "policy %s caches, and kernel.ftrace_enabled is off", name);
+		err = -EOPNOTSUPP;
+		goto unlock;
+	}
 	conn = bound_conn(fc);
 	if (conn)
 		err = bind_again(conn, policy, ttl, replace, id, extack);
@@ -371,7 +383,7 @@ unlock:
  * microseconds, unless their task waits for an inode that is being created or
  * freed.
  */
-#define SETTLE_TRIES 5000
+#define SETTLE_TRIES 500
 
 static bool settle(struct extfuse_conn *conn)
 {

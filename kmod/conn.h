@@ -29,7 +29,7 @@ struct extfuse_conn {
 	struct fuse_conn *fc;
 	struct super_block *sb;		/* alive while a request of it is under way */
 	struct extfuse_policy __rcu *policy;	/* extfuse_srcu; written under extfuse_mutex */
-	bool settled;			/* no change is older than @policy */
+	const void *settled;		/* the policy than which no request is older */
 	u64 id;
 	u64 ttl;			/* ns */
 	siphash_key_t name_key;
@@ -37,7 +37,8 @@ struct extfuse_conn {
 	struct extfuse_stats __percpu *stats;
 
 	struct llist_head answered;	/* background requests to complete */
-	struct work_struct complete_work;
+	atomic_t nr_answered;
+	struct delayed_work complete_work;
 
 	refcount_t refs;
 	struct list_head node;		/* extfuse_conns */

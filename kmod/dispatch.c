@@ -6,7 +6,6 @@
  * for an opcode that nobody knows, a request goes to the daemon as if the module
  * were not there.
  */
-#include <linux/percpu-rwsem.h>
 #include <linux/srcu.h>
 
 #include "background.h"
@@ -134,15 +133,14 @@ static int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 /*
  * A change that was on its way to the daemon when the policy came is one that
- * the policy never heard of. Until there has been a moment without any, it is
- * not asked. Whoever changes something through the VFS holds the super block's
- * write access meanwhile, so that is what to look for.
+ * the policy never heard of. Until there has been a moment when the request at
+ * hand was the only one, the policy is not asked.
  */
-static bool settle(struct extfuse_conn *conn)
+static bool settle(struct extfuse_conn *conn, const struct extfuse_policy *policy)
 {
-	if (percpu_is_read_locked(&conn->sb->s_writers.rw_sem[SB_FREEZE_WRITE - 1]))
+	if (xf_conn_num_waiting(conn->fc) != 1)
 		return false;
-	WRITE_ONCE(conn->settled, true);
+	WRITE_ONCE(conn->settled, policy);
 	return true;
 }
 
@@ -150,7 +148,9 @@ static const struct extfuse_ops *conn_ops(struct extfuse_conn *conn,
 					  struct extfuse_policy **policy)
 {
 	*policy = srcu_dereference(conn->policy, &extfuse_srcu);
-	if (!*policy || (unlikely(!READ_ONCE(conn->settled)) && !settle(conn)))
+	if (!*policy)
+		return NULL;
+	if (unlikely(READ_ONCE(conn->settled) != *policy) && !settle(conn, *policy))
 		return NULL;
 	return extfuse_policy_ops(*policy);
 }
@@ -200,7 +200,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		end_request(req, ret);
 		return;
 	}
-	if (!extfuse_op_wants_done(op, ops)) {
+	if (ctx.quiet || !extfuse_op_wants_done(op, ops)) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		orig->send_req(fiq, req);
 		return;
@@ -221,6 +221,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	ops = extfuse_policy_ops(policy);
 	if (ops) {
 		ctx.req.flags |= EXTFUSE_REQ_REPLY;
+		ctx.error = ret;
 		op->done(ops, &ctx, ret);
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);
@@ -229,15 +230,22 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 }
 
 /*
- * Completes answered background requests. fs/fuse sends them under a lock that
- * completion takes again, hence the work item; one does for all that queue up
- * before it runs.
+ * Answered background requests, which are RELEASEs, cannot be completed on the
+ * spot: fs/fuse sends them under a lock that completion takes again. Nobody waits
+ * for them, so a work item completes them by the batch, when there is one or a
+ * tick after the first; fs/fuse allows at least a dozen at a time.
  */
+#define COMPLETE_BATCH 8
+#define COMPLETE_DELAY 1	/* jiffies */
+
 void extfuse_complete_work(struct work_struct *work)
 {
-	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, complete_work);
-	struct llist_node *node = llist_del_all(&conn->answered), *next;
+	struct extfuse_conn *conn = container_of(to_delayed_work(work), struct extfuse_conn,
+						 complete_work);
+	struct llist_node *node, *next;
 
+	atomic_set(&conn->nr_answered, 0);
+	node = llist_del_all(&conn->answered);
 	for (; node; node = next) {
 		next = node->next;
 		fuse_request_end(xf_req_of_list(node));
@@ -247,15 +255,22 @@ void extfuse_complete_work(struct work_struct *work)
 
 static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int error)
 {
+	unsigned long delay = COMPLETE_DELAY;
+	bool first;
+
 	static_assert(sizeof(struct llist_node) <= sizeof(struct list_head));
 
 	xf_req_out(req)->error = error;
 	clear_bit(XF_FR_PENDING, xf_req_flags(req));
-	if (llist_add((struct llist_node *)xf_req_list(req), &conn->answered)) {
-		extfuse_conn_get(conn);
-		if (!queue_work(extfuse_wq, &conn->complete_work))
-			extfuse_conn_put(conn);
-	}
+	first = llist_add((struct llist_node *)xf_req_list(req), &conn->answered);
+	if (atomic_inc_return(&conn->nr_answered) >= COMPLETE_BATCH)
+		delay = 0;
+	else if (!first)
+		return;
+	/* the work item holds a reference while it is pending */
+	extfuse_conn_get(conn);
+	if (mod_delayed_work(extfuse_wq, &conn->complete_work, delay))
+		extfuse_conn_put(conn);
 }
 
 /* Under fs/fuse's bg_lock: nothing here sleeps or completes the request. */

@@ -4,6 +4,7 @@
 #define EXTFUSE_DISPATCH_H
 
 #include "conn.h"
+#include "name_hash.h"
 
 struct extfuse_op;
 
@@ -17,8 +18,15 @@ struct extfuse_ctx {
 	const struct extfuse_op *op;
 	struct fuse_args *args;		/* NULL for forget, notifications, init, exit */
 	const struct qstr *name;	/* of a notification */
+	struct {
+		struct extfuse_name_hash hash;
+		u64 dir;
+	} hashed[2];			/* names that the policy had hashed */
+	u8 nr_hashed;			/* bits */
+	bool quiet;			/* not the policy's business after all */
 	u32 reply_len;			/* extfuse_reply_set() */
 	bool reply_set;
+	int error;			/* the daemon's, in reply callbacks */
 	bool fresh;			/* attributes come from the backing file, just now */
 };
 

@@ -26,13 +26,18 @@ __bpf_kfunc_start_defs();
  * File names have 1 to 255 bytes (up to 1023 from 6.18 on, if the daemon allows),
  * any but NUL and '/'; xattr names likewise.
  *
- * Return: length of the name, -ENOENT if there is none, -E2BIG if @buf is too small.
+ * Return: length of the name, -ENOENT if there is none, -E2BIG if @buf is too
+ * small, -EINVAL in the reply callback of lookup.
  */
 __bpf_kfunc int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, u32 buf__sz)
 {
 	const char *name;
-	int len = extfuse_ctx_name(extfuse_ctx_of(req), which, &name);
+	int len;
 
+	/* a looked-up name may have been renamed while the daemon thought */
+	if (req->opcode == FUSE_LOOKUP && (req->flags & EXTFUSE_REQ_REPLY))
+		return -EINVAL;
+	len = extfuse_ctx_name(extfuse_ctx_of(req), which, &name);
 	if (len < 0)
 		return len;
 	if (len > buf__sz)
@@ -50,20 +55,36 @@ __bpf_kfunc int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, 
  *
  * A map key of fixed size: covers @dir and the name, not who asks. The random key
  * differs for each binding, so bindings share no hashes and nobody can make two
- * names collide on purpose.
+ * names collide on purpose. Reply callbacks get what the callback before the
+ * request got.
  *
- * Return: 0, or -ENOENT if there is no such name.
+ * Return: 0, -ENOENT if there is no such name, or -EINVAL in the reply callback of
+ * lookup if the hash was not asked for before.
  */
 __bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 dir,
 				      struct extfuse_name_hash *hash)
 {
-	const struct extfuse_ctx *ctx = extfuse_ctx_of(req);
+	struct extfuse_ctx *ctx = extfuse_ctx_of(req);
 	const char *name;
-	int len = extfuse_ctx_name(ctx, which, &name);
+	int len;
 
+	if (which > 1)
+		return -ENOENT;
+	if (req->flags & EXTFUSE_REQ_REPLY) {
+		if ((ctx->nr_hashed & BIT(which)) && ctx->hashed[which].dir == dir) {
+			*hash = ctx->hashed[which].hash;
+			return 0;
+		}
+		if (req->opcode == FUSE_LOOKUP)
+			return -EINVAL;
+	}
+	len = extfuse_ctx_name(ctx, which, &name);
 	if (len < 0)
 		return len;
 	extfuse_name_hash(&ctx->conn->name_key, dir, name, len, hash);
+	ctx->hashed[which].hash = *hash;
+	ctx->hashed[which].dir = dir;
+	ctx->nr_hashed |= BIT(which);
 	return 0;
 }
 
@@ -120,7 +141,7 @@ __bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32
  * @buf__sz: size of @buf
  *
  * Return: length of the data; -ENODATA if the caller only asked for the size,
- * -E2BIG if @buf is too small, -EINVAL for other requests.
+ * -E2BIG if @buf is too small, -EINVAL for other requests and for errors.
  */
 __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__sz)
 {
@@ -128,7 +149,7 @@ __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__
 	void *data;
 	int size;
 
-	if (!(ctx->req.flags & EXTFUSE_REQ_REPLY))
+	if (!(ctx->req.flags & EXTFUSE_REQ_REPLY) || ctx->error)
 		return -EINVAL;
 	switch (ctx->req.opcode) {
 	case FUSE_READLINK:
@@ -155,8 +176,8 @@ __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__
  *	user and group as the daemon would see them; ino is left alone
  *
  * Context: may sleep.
- * Return: 0, -ENOENT if the id is not (or no longer) registered, or the lower
- * file system's error.
+ * Return: 0, -ENOENT if the id is not (or no longer) registered, -EOPNOTSUPP if
+ * the file is not on a local file system, or that file system's error.
  */
 __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
 					struct fuse_attr *attr)

@@ -143,21 +143,37 @@ u64 extfuse_lookup_forget(struct extfuse_lookups *lookups, u64 nodeid, u64 nlook
 /*
  * Takes what we counted for @nodeid out of its inode's own count, after which
  * the kernel's FORGET is right without us. The inode reference keeps an
- * eviction from sending it in between.
+ * eviction from sending it in between. With nothing under way the inode's count
+ * is the larger one, as the daemon's is part of it.
  */
 static bool settle_node(struct extfuse_lookups *lookups, struct super_block *sb, u64 nodeid)
 {
-	struct inode *inode = ilookup5(sb, nodeid, nodeid_matches, &nodeid);
-	u64 ours;
+	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, nodeid);
+	struct extfuse_lookup *l;
+	struct inode *inode;
+	bool settled = true;
 
+	/* not ilookup5(), which would wait for an eviction, and that for the daemon */
+	rcu_read_lock();
+	inode = extfuse_live_inode(sb, nodeid);
+	if (inode)
+		inode = igrab(inode);
+	rcu_read_unlock();
 	if (!inode)
 		return false;
 	spin_lock(xf_inode_lock(inode));
-	ours = extfuse_lookup_forget(lookups, nodeid, U64_MAX);
-	*xf_inode_nlookup(inode) -= ours;
+	spin_lock(&bucket->lock);
+	l = find(bucket, nodeid);
+	if (l && l->count < *xf_inode_nlookup(inode)) {
+		*xf_inode_nlookup(inode) -= l->count;
+		drop(l);
+	} else if (l) {
+		settled = false;
+	}
+	spin_unlock(&bucket->lock);
 	spin_unlock(xf_inode_lock(inode));
 	iput(inode);
-	return true;
+	return settled;
 }
 
 /* Any node of the bucket; 0 if it is empty. */

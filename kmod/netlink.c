@@ -3,6 +3,7 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/rculist.h>
+#include <linux/sizes.h>
 #include <net/genetlink.h>
 
 #include "conn.h"
@@ -247,6 +248,8 @@ static int conns_start(struct netlink_callback *cb)
 	struct nlattr **attrs = genl_info_dump(cb)->attrs;
 	struct file *file;
 
+	/* room for the statistics of every opcode in one message */
+	cb->min_dump_alloc = SZ_16K;
 	if (attrs[EXTFUSE_A_FD]) {
 		file = file_of(attrs, cb->extack);
 		if (IS_ERR(file))

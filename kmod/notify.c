@@ -81,6 +81,23 @@ static int on_inval_entry(struct fprobe *fp, unsigned long ip, unsigned long ret
 	return 0;
 }
 
+static bool canary_heard;
+
+/* Called to find out whether fprobes fire: kernel.ftrace_enabled may be 0. */
+noinline void extfuse_notify_canary(void);
+noinline void extfuse_notify_canary(void)
+{
+	barrier();
+}
+
+static int on_canary(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		     extfuse_fprobe_regs *regs, void *data)
+{
+	WRITE_ONCE(canary_heard, true);
+	return 0;
+}
+
+static struct fprobe canary_probe = { .entry_handler = on_canary };
 static struct fprobe inval_inode_probe = { .entry_handler = on_inval_inode };
 static struct fprobe inval_entry_probe = { .entry_handler = on_inval_entry };
 
@@ -94,16 +111,42 @@ bool extfuse_notify_available(void)
 	return available;
 }
 
-void extfuse_notify_init(void)
+/**
+ * extfuse_notify_works - do the probes fire, now?
+ *
+ * Context: process context, under extfuse_mutex.
+ */
+bool extfuse_notify_works(void)
+{
+	if (!available)
+		return false;
+	WRITE_ONCE(canary_heard, false);
+	extfuse_notify_canary();
+	return READ_ONCE(canary_heard);
+}
+
+static int register_probes(void)
 {
 	int err = register_fprobe(&inval_inode_probe, "fuse_reverse_inval_inode", NULL);
 
 	if (err)
-		goto out;
+		return err;
 	err = register_fprobe(&inval_entry_probe, "fuse_reverse_inval_entry", NULL);
 	if (err)
-		unregister_fprobe(&inval_inode_probe);
-out:
+		goto inode;
+	err = register_fprobe(&canary_probe, "extfuse_notify_canary", NULL);
+	if (!err)
+		return 0;
+	unregister_fprobe(&inval_entry_probe);
+inode:
+	unregister_fprobe(&inval_inode_probe);
+	return err;
+}
+
+void extfuse_notify_init(void)
+{
+	int err = register_probes();
+
 	available = !err;
 	if (err)
 		pr_notice("the daemon's invalidations cannot be observed (fprobe: %d), policies that cache will be refused\n",
@@ -114,6 +157,7 @@ void extfuse_notify_exit(void)
 {
 	if (!available)
 		return;
+	unregister_fprobe(&canary_probe);
 	unregister_fprobe(&inval_entry_probe);
 	unregister_fprobe(&inval_inode_probe);
 }

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 bool extfuse_notify_available(void);
+bool extfuse_notify_works(void);
 void extfuse_notify_init(void);
 void extfuse_notify_exit(void);
 

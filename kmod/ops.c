@@ -64,12 +64,20 @@ static bool attr_valid(const struct fuse_attr *attr)
  * kernel's missed a change of it, and would cut the page cache. The access time
  * is the policy's concern.
  */
+static bool kernel_content(const struct inode *inode)
+{
+	return !(xf_inode_inval_mask(inode) & STATX_BASIC_STATS & ~STATX_ATIME);
+}
+
 static bool kernel_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
 			  const struct fuse_attr *attr)
 {
 	if (ctx->fresh)
 		return true;
-	if (xf_inode_inval_mask(inode) & STATX_BASIC_STATS & ~STATX_ATIME)
+	if (!kernel_content(inode))
+		return false;
+	/* open in passthrough: data changes without a request */
+	if (S_ISREG(attr->mode) && xf_inode_iocachectr(inode) < 0)
 		return false;
 	return !S_ISREG(attr->mode) || (ctx->req.flags & EXTFUSE_REQ_WRITEBACK_CACHE) ||
 	       i_size_read(inode) == attr->size;
@@ -139,7 +147,7 @@ static void attr_of_inode(struct fuse_conn *fc, struct inode *inode, struct fuse
 	attr->uid = extfuse_from_kuid(xf_conn_user_ns(fc), inode->i_uid);
 	attr->gid = extfuse_from_kgid(xf_conn_user_ns(fc), inode->i_gid);
 	attr->rdev = new_encode_dev(inode->i_rdev);
-	attr->blksize = i_blocksize(inode);
+	attr->blksize = xf_inode_blksize(inode);
 	attr->flags = 0;
 }
 
@@ -165,15 +173,25 @@ static int check_entry(const struct extfuse_ctx *ctx, struct fuse_entry_out *out
 		goto unlock;
 	if (bare)
 		attr_of_inode(ctx->conn->fc, inode, &out->attr);
-	if (inode_wrong_type(inode, out->attr.mode))
+	else if (inode_wrong_type(inode, out->attr.mode))
 		ret = EXTFUSE_BUG;
-	else if (kernel_agrees(ctx, inode, &out->attr) &&
-		 extfuse_lookup_count(bucket, out->nodeid))
+	if (ret != EXTFUSE_BUG &&
+	    (bare ? kernel_content(inode) : kernel_agrees(ctx, inode, &out->attr)) &&
+	    extfuse_lookup_count(bucket, out->nodeid))
 		ret = 0;
 unlock:
 	rcu_read_unlock();
 	extfuse_lookup_unlock(bucket);
 	return ret;
+}
+
+/* "." or ".." */
+static bool is_dot_name(const struct extfuse_ctx *ctx)
+{
+	const char *name;
+	int len = extfuse_ctx_name(ctx, 0, &name);
+
+	return len > 0 && len <= 2 && name[0] == '.' && name[len - 1] == '.';
 }
 
 static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
@@ -186,6 +204,11 @@ static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	out = out_arg_zeroed(ctx, sizeof(*out));
 	if (!out)
 		return EXTFUSE_PASS;
+	/* asked for by NFS export; no rename or rmdir names them */
+	if (is_dot_name(ctx)) {
+		ctx->quiet = true;
+		return EXTFUSE_PASS;
+	}
 	ret = check_return(ops->lookup(&ctx->req, out));
 	return ret || !out->nodeid ? ret : check_entry(ctx, out);
 }

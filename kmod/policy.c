@@ -128,6 +128,11 @@ static int extfuse_btf_struct_access(struct bpf_verifier_log *log, const struct 
 {
 	const struct btf_type *t = btf_type_by_id(reg->btf, reg->btf_id);
 
+	/* arguments are trusted; what a program cast or walked to is not */
+	if (!(reg->type & PTR_TRUSTED)) {
+		bpf_log(log, "only a callback's own arguments are writable\n");
+		return -EACCES;
+	}
 	if (t == READ_ONCE(req_type)) {
 		if (off >= offsetof(struct extfuse_req, cookie) &&
 		    off + size <= offsetofend(struct extfuse_req, cookie))
@@ -203,7 +208,7 @@ static int extfuse_init_member(const struct btf_type *t, const struct btf_member
 }
 
 /* Whoever remembers replies has to hear when they become untrue. */
-static bool remembers(const struct extfuse_ops *ops)
+bool extfuse_ops_remember(const struct extfuse_ops *ops)
 {
 	return ops->entry_done || ops->attr_done || ops->xattr_done || ops->link_target_done ||
 	       ops->statfs_done || ops->inval_inode || ops->inval_entry;
@@ -215,7 +220,7 @@ static int extfuse_validate(void *kdata)
 
 	if (!name_valid(ops->name))
 		return -EINVAL;
-	if (remembers(ops) && !extfuse_notify_available()) {
+	if (extfuse_ops_remember(ops) && !extfuse_notify_available()) {
 		pr_info("policy %s refused: it caches, and this kernel cannot observe the daemon's invalidations (fprobe)\n",
 			ops->name);
 		return -EOPNOTSUPP;

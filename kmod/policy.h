@@ -28,6 +28,8 @@
  * @pid: the caller's process, in the daemon's pid namespace; 0 if unknown
  * @epoch: how often the daemon declared all names obsolete
  *	(FUSE_NOTIFY_INC_EPOCH); 0 on kernels without it
+ * @opaque: always NULL. A structure of numbers alone the verifier would take
+ *	from a policy's own memory too, and kfuncs look behind this one.
  *
  * Valid for the duration of the callback.
  */
@@ -42,6 +44,7 @@ struct extfuse_req {
 	u32 gid;
 	u32 pid;
 	u32 epoch;
+	const void *opaque;
 };
 
 /**
@@ -234,6 +237,7 @@ static inline void extfuse_policy_get(struct extfuse_policy *policy)
 }
 
 void extfuse_policy_put(struct extfuse_policy *policy);
+bool extfuse_ops_remember(const struct extfuse_ops *ops);
 
 int extfuse_policy_init(void);
 

@@ -336,6 +336,12 @@ static inline bool xf_conn_initialized(const struct fuse_conn *fc)
 	return smp_load_acquire(XF_AT(int, xf_conn_chan(fc), fuse_chan__initialized));
 }
 
+/* Requests of any kind that are not over. */
+static inline int xf_conn_num_waiting(const struct fuse_conn *fc)
+{
+	return atomic_read(XF_AT(atomic_t, xf_conn_chan(fc), fuse_chan__num_waiting));
+}
+
 static inline bool xf_conn_no_interrupt(const struct fuse_conn *fc)
 {
 	return XF_BIT_SET(xf_conn_chan(fc), fuse_chan__no_interrupt);
@@ -362,6 +368,11 @@ static inline struct fuse_iqueue *xf_conn_fiq(const struct fuse_conn *fc)
 static inline bool xf_conn_initialized(const struct fuse_conn *fc)
 {
 	return smp_load_acquire(XF_AT(int, fc, fuse_conn__initialized));
+}
+
+static inline int xf_conn_num_waiting(const struct fuse_conn *fc)
+{
+	return atomic_read(XF_AT(atomic_t, fc, fuse_conn__num_waiting));
 }
 
 static inline bool xf_conn_no_interrupt(const struct fuse_conn *fc)
@@ -415,6 +426,16 @@ static inline umode_t xf_inode_mode(const struct inode *inode)
 static inline u64 xf_inode_ino(const struct inode *inode)
 {
 	return *XF_AT(u64, xf_inode(inode), fuse_inode__orig_ino);
+}
+
+/* Preferred I/O size as the daemon gave it. */
+static inline u32 xf_inode_blksize(const struct inode *inode)
+{
+#ifdef XF_fuse_inode__cached_i_blkbits
+	return 1u << *XF_AT(u8, xf_inode(inode), fuse_inode__cached_i_blkbits);
+#else
+	return i_blocksize(inode);
+#endif
 }
 
 /* Regular files: > 0 open files that use the page cache, < 0 open in passthrough. */
