@@ -1259,6 +1259,15 @@ static long drop_backing(void *map, struct extfuse_node_key *key, void *value, _
 	return 0;
 }
 
+/* Another policy may have had the connection meanwhile: nothing known of it counts. */
+SEC("struct_ops/init")
+int BPF_PROG(mdcache_init, struct extfuse_req *req)
+{
+	bump(any_slot(req->conn), BEGIN - 1);
+	bump(conn_slot(req->conn), BEGIN - 1);
+	return 0;
+}
+
 SEC("struct_ops/exit")
 int BPF_PROG(mdcache_exit, struct extfuse_req *req)
 {
@@ -1310,6 +1319,7 @@ struct extfuse_ops mdcache = {
 	.done = (void *)mdcache_done,
 	.inval_inode = (void *)mdcache_inval_inode,
 	.inval_entry = (void *)mdcache_inval_entry,
+	.init = (void *)mdcache_init,
 	.exit = (void *)mdcache_exit,
 	.name = "mdcache",
 };
