@@ -65,6 +65,7 @@ int BPF_PROG(hostile_lookup, struct extfuse_req *req, struct fuse_entry_out *out
 	if (i < 7)
 		return nonsense(i);
 	out->nodeid = 2;
+	out->attr_valid = 1;	/* attributes of zeroes are not meant to be none */
 	wild_attr(&out->attr, i);
 	switch (i) {
 	case 13:

@@ -52,6 +52,15 @@ cleanup()
 	rmmod_soon
 }
 
+# abandon: what a test left that failed half way.
+abandon()
+{
+	while mounted "$mnt"; do
+		umount -l "$mnt"
+	done
+	[ -z "$daemon" ] || gone "$daemon" || kill -KILL "$daemon"
+}
+
 # check NAME COMMAND...: one test.
 check()
 {
@@ -62,6 +71,7 @@ check()
 		ktap_test_pass "$name"
 	else
 		ktap_test_fail "$name"
+		abandon
 	fi
 	ktap_print_msg "$((SECONDS - from)) s"
 }
@@ -201,7 +211,8 @@ leaves_nothing()
 	left=$(pgrep -x strictd | xargs)
 	[ -z "$left" ] || no "daemons are left: $left" || return
 	rmmod_soon || no "the module stays: $(lsmod | grep extfuse)" || return
-	left=$(grep '^extfuse' /proc/slabinfo; ls -d /sys/kernel/slab/*extfuse* 2>/dev/null)
+	# not the symbolic links of merged caches, which the kernel itself leaves there
+	left=$(grep '^extfuse' /proc/slabinfo; find /sys/kernel/slab -name '*extfuse*' -type d)
 	[ -z "$left" ] || no "slab caches are left: $left" || return
 	modprobe extfuse
 }

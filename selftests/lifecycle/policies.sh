@@ -28,9 +28,10 @@ init_refuses()
 	for policy in lc-init lc-init-wild; do
 		refuses extfusectl bind "$mnt" $policy && unbound && ls "$mnt" >/dev/null || return
 	done
-	extfusectl policy unload lc-init && extfusectl policy unload lc-init-wild &&
-		extfusectl policy unload mdcache && rmmod_soon || return
-	modprobe extfuse && load && leave
+	extfusectl policy list --json | python3 -c '
+import json, sys
+sys.exit(any(p["bindings"] for p in json.load(sys.stdin)))' || no "it counts as bound" || return
+	leave
 }
 
 init_refuses_replacement()
@@ -77,7 +78,7 @@ exercise()
 			cat "$mnt/dir$i/second" && touch "$mnt/dir$i/x" && rm "$mnt/dir$i/x" &&
 			mkdir "$mnt/dir$i/y" && rmdir "$mnt/dir$i/y" && truncate -s 100 "$mnt/dir$i/second" ||
 			no "failed at $i" || return
-	done >/dev/null
+	done >"$dir/exercise.log"
 }
 
 hostile()
@@ -175,7 +176,6 @@ begin
 load || ktap_exit_fail_msg "the policies do not load"
 check "a policy whose init fails binds nothing and holds nothing" init_refuses
 check "a policy whose init fails replaces nothing" init_refuses_replacement
-extfusectl policy load "$here/lc_init.bpf.o" 2>/dev/null
 check "answers that mean nothing go to the daemon, and are counted" hostile
 check "a cache that comes back after another policy" comes_back other_policy
 check "a cache that comes back after no binding" comes_back no_binding

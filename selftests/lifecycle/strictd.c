@@ -7,8 +7,8 @@
  * more than was looked up, or to ask about a node that it has forgotten.
  *
  * Signals: SIGUSR1 writes the report (by rename, so a reader sees a whole one),
- * SIGUSR2 holds requests back unanswered, or answers those that were. The report
- * is also written at the end.
+ * SIGUSR2 holds requests back unanswered, or answers those that were; while it
+ * does, there is a file REPORT.holding. The report is also written at the end.
  */
 #define _GNU_SOURCE
 #define FUSE_USE_VERSION 312
@@ -235,6 +235,19 @@ static bool go_on(fuse_req_t req)
 	return !gone;
 }
 
+static void show_holding(void)
+{
+	char path[PATH_MAX];
+
+	if (!report_path)
+		return;
+	snprintf(path, sizeof(path), "%s.holding", report_path);
+	if (holding)
+		close(open(path, O_CREAT | O_WRONLY, 0600));
+	else
+		unlink(path);
+}
+
 static void *on_signals(void *arg)
 {
 	sigset_t *set = arg;
@@ -248,6 +261,7 @@ static void *on_signals(void *arg)
 		}
 		pthread_mutex_lock(&hold_lock);
 		holding = !holding;
+		show_holding();
 		pthread_cond_broadcast(&hold_cond);
 		pthread_mutex_unlock(&hold_lock);
 	}
