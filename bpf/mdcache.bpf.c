@@ -463,8 +463,9 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 
 /* Names */
 
+/* @stamp: name_stamp(), now. */
 static __always_inline bool load_name(const struct extfuse_req *req, const struct name_key *key,
-				      __u64 parent, struct name_val *to)
+				      __u64 stamp, struct name_val *to)
 {
 	const struct name_val *val = bpf_map_lookup_elem(&names, key);
 
@@ -478,7 +479,7 @@ static __always_inline bool load_name(const struct extfuse_req *req, const struc
 	to->epoch = READ_ONCE(val->epoch);
 	to->attr_ttl = READ_ONCE(val->attr_ttl);
 	return name_sum(to, key) == READ_ONCE(val->sum) &&
-	       to->stamp == name_stamp(req, key, parent) + child_stamp(req, to->nodeid);
+	       to->stamp == stamp + child_stamp(req, to->nodeid);
 }
 
 static __always_inline void store_name(const struct extfuse_req *req, const struct name_key *key,
@@ -527,12 +528,14 @@ int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out
 	struct name_key key;
 	struct name_val val;
 	__s64 valid, left;
+	__u64 stamp;
 
 	if (uncached(req) || name_key(&key, req, req->nodeid, 0))
 		return EXTFUSE_PASS;
 	req->cookie[STAMP_ALL] = READ_ONCE(*any_slot(req->conn));
-	req->cookie[STAMP] = name_stamp(req, &key, req->nodeid);
-	if (!load_name(req, &key, req->nodeid, &val) || val.epoch != req->epoch)
+	stamp = name_stamp(req, &key, req->nodeid);
+	req->cookie[STAMP] = stamp;
+	if (!load_name(req, &key, stamp, &val) || val.epoch != req->epoch)
 		return EXTFUSE_PASS;
 	left = vfs_validity(val.expires, val.vfs_expires);
 	if (left < 0)
@@ -606,7 +609,7 @@ static __always_inline __u64 child_of(const struct extfuse_req *req, const struc
 {
 	struct name_val val;
 
-	if (!load_name(req, key, parent, &val))
+	if (!load_name(req, key, name_stamp(req, key, parent), &val))
 		return 0;
 	return val.nodeid ?: ~0ULL;
 }

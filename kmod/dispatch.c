@@ -16,22 +16,29 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 {
 	const struct fuse_conn *fc = conn->fc;
 
-	*ctx = (struct extfuse_ctx){
-		.req = {
-			.conn = conn->id,
-			.nodeid = nodeid,
-			.ttl = conn->ttl,
-			.opcode = opcode,
-			.flags = (xf_conn_default_permissions(fc) ?
-				  EXTFUSE_REQ_DEFAULT_PERMISSIONS : 0) |
-				 (xf_conn_writeback_cache(fc) ? EXTFUSE_REQ_WRITEBACK_CACHE : 0),
-			.epoch = xf_conn_epoch(conn->fc),
-		},
-		.conn = conn,
+	/* "hashed" is good for what nr_hashed says only */
+	ctx->req = (struct extfuse_req){
+		.conn = conn->id,
+		.nodeid = nodeid,
+		.ttl = conn->ttl,
+		.opcode = opcode,
+		.flags = (xf_conn_default_permissions(fc) ?
+			  EXTFUSE_REQ_DEFAULT_PERMISSIONS : 0) |
+			 (xf_conn_writeback_cache(fc) ? EXTFUSE_REQ_WRITEBACK_CACHE : 0),
+		.epoch = xf_conn_epoch(conn->fc),
 	};
+	ctx->conn = conn;
+	ctx->op = NULL;
+	ctx->args = NULL;
+	ctx->name = NULL;
+	ctx->nr_hashed = 0;
+	ctx->quiet = false;
+	ctx->reply_set = false;
+	ctx->fresh = false;
+	ctx->error = 0;
 }
 
-static void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse_conn *conn,
+static __always_inline void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse_conn *conn,
 			 const struct extfuse_op *op, struct fuse_req *req)
 {
 	const struct fuse_in_header *in = xf_req_in(req);
@@ -51,9 +58,9 @@ int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const ch
 	unsigned int i, nr;
 	int ext;
 
-	if (ctx->name) {
-		*name = ctx->name->name;
-		return which ? -ENOENT : ctx->name->len;
+	if (ctx->name && !which) {
+		*name = ctx->name;
+		return ctx->name_len;
 	}
 	if (!ctx->args || !ctx->op)
 		return -ENOENT;
@@ -110,24 +117,27 @@ static void end_request(struct fuse_req *req, int error)
 }
 
 /* Asks the policy; EXTFUSE_PASS, 0 or -errno. Inside extfuse_srcu. */
-static int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	u32 opcode = ctx->req.opcode;
+	struct extfuse_op_counts __percpu *counts;
 	int ret = ctx->op->pre(ops, ctx);
 
+	/* an opcode that has a row has a slot */
+	counts = &ctx->conn->stats->op[ctx->op - extfuse_op_table];
+
 	if (ctx->req.flags & EXTFUSE_REQ_BACKGROUND)
-		extfuse_count(ctx->conn, opcode, background);
+		this_cpu_inc(counts->background);
 	if (likely(ret <= 0)) {
-		extfuse_count(ctx->conn, opcode, answered);
+		this_cpu_inc(counts->answered);
 		if (ret)
-			extfuse_count(ctx->conn, opcode, errors);
+			this_cpu_inc(counts->errors);
 		else
 			finish_reply(ctx);
 		return ret;
 	}
 	if (ret != EXTFUSE_PASS)
-		extfuse_count(ctx->conn, opcode, bugs);
-	extfuse_count(ctx->conn, opcode, passed);
+		this_cpu_inc(counts->bugs);
+	this_cpu_inc(counts->passed);
 	return EXTFUSE_PASS;
 }
 
@@ -155,7 +165,7 @@ static const struct extfuse_ops *conn_ops(struct extfuse_conn *conn,
 	return extfuse_policy_ops(*policy);
 }
 
-static const struct extfuse_op *op_of(struct fuse_req *req)
+static __always_inline const struct extfuse_op *op_of(struct fuse_req *req)
 {
 	const struct fuse_args *args = xf_req_args(req);
 	const struct extfuse_op *op = extfuse_op_of(xf_args_opcode(args));

@@ -17,7 +17,8 @@ struct extfuse_ctx {
 	struct extfuse_conn *conn;
 	const struct extfuse_op *op;
 	struct fuse_args *args;		/* NULL for forget, notifications, init, exit */
-	const struct qstr *name;	/* of a notification */
+	const char *name;		/* the first one, if it is known already */
+	int name_len;
 	struct {
 		struct extfuse_name_hash hash;
 		u64 dir;

@@ -69,12 +69,15 @@ static int on_inval_entry(struct fprobe *fp, unsigned long ip, unsigned long ret
 {
 	struct fuse_conn *fc = (void *)extfuse_fprobe_arg(regs, 0);
 	const struct extfuse_ops *ops;
+	const struct qstr *name;
 	struct extfuse_ctx ctx;
 	int idx;
 
 	ops = begin(&ctx, fc, extfuse_fprobe_arg(regs, 1), &idx);
 	if (ops && ops->inval_entry) {
-		ctx.name = (const struct qstr *)extfuse_fprobe_arg(regs, 3);
+		name = (const struct qstr *)extfuse_fprobe_arg(regs, 3);
+		ctx.name = name->name;
+		ctx.name_len = name->len;
 		ops->inval_entry(&ctx.req, extfuse_fprobe_arg(regs, 2));
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);

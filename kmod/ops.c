@@ -17,7 +17,7 @@
 #define NSEC_MAX 999999999u
 
 /* First input argument if it is at least a @size bytes structure. */
-static const void *in_arg(const struct extfuse_ctx *ctx, size_t size)
+static __always_inline const void *in_arg(const struct extfuse_ctx *ctx, size_t size)
 {
 	const struct xf_in_arg *in = xf_args_in(ctx->args, 0);
 
@@ -25,14 +25,14 @@ static const void *in_arg(const struct extfuse_ctx *ctx, size_t size)
 }
 
 /* Output structure @i if the caller gave room for exactly that. */
-static void *out_arg(const struct extfuse_ctx *ctx, unsigned int i, size_t size)
+static __always_inline void *out_arg(const struct extfuse_ctx *ctx, unsigned int i, size_t size)
 {
 	const struct xf_arg *out = xf_args_out(ctx->args, i);
 
 	return xf_args_out_num(ctx->args) > i && out->size == size ? out->value : NULL;
 }
 
-static void *out_arg_zeroed(const struct extfuse_ctx *ctx, size_t size)
+static __always_inline void *out_arg_zeroed(const struct extfuse_ctx *ctx, size_t size)
 {
 	void *out = out_arg(ctx, 0, size);
 
@@ -84,7 +84,7 @@ static bool kernel_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
 }
 
 /* Attributes of an inode that the kernel has and that they could belong to. */
-static int check_live(const struct extfuse_ctx *ctx, u64 nodeid, const struct fuse_attr *attr)
+static __always_inline int check_live(const struct extfuse_ctx *ctx, u64 nodeid, const struct fuse_attr *attr)
 {
 	struct inode *inode;
 	int ret = EXTFUSE_PASS;
@@ -155,7 +155,7 @@ static void attr_of_inode(struct fuse_conn *fc, struct inode *inode, struct fuse
  * A positive answer to LOOKUP: fits the inode that the kernel has, with the
  * attributes that it has if the policy gave none.
  */
-static int check_entry(const struct extfuse_ctx *ctx, struct fuse_entry_out *out)
+static __always_inline int check_entry(const struct extfuse_ctx *ctx, struct fuse_entry_out *out)
 {
 	bool bare = !out->attr.mode && !out->attr_valid && !out->attr_valid_nsec;
 	struct extfuse_lookup_bucket *bucket;
@@ -186,12 +186,13 @@ unlock:
 }
 
 /* "." or ".." */
-static bool is_dot_name(const struct extfuse_ctx *ctx)
+static bool is_dot_name(struct extfuse_ctx *ctx)
 {
-	const char *name;
-	int len = extfuse_ctx_name(ctx, 0, &name);
+	int len;
 
-	return len > 0 && len <= 2 && name[0] == '.' && name[len - 1] == '.';
+	ctx->name_len = extfuse_ctx_name(ctx, 0, &ctx->name);
+	len = ctx->name_len;
+	return len > 0 && len <= 2 && ctx->name[0] == '.' && ctx->name[len - 1] == '.';
 }
 
 static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
@@ -213,7 +214,7 @@ static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	return ret || !out->nodeid ? ret : check_entry(ctx, out);
 }
 
-static int check_attr_out(const struct extfuse_ctx *ctx, const struct fuse_attr_out *out, int ret)
+static __always_inline int check_attr_out(const struct extfuse_ctx *ctx, const struct fuse_attr_out *out, int ret)
 {
 	ret = check_return(ret);
 	if (ret)
@@ -230,7 +231,8 @@ static int pre_getattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 	if (!ops->getattr || !in)
 		return EXTFUSE_PASS;
-	out = out_arg_zeroed(ctx, sizeof(*out));
+	/* zeroed by fs/fuse */
+	out = out_arg(ctx, 0, sizeof(*out));
 	if (!out)
 		return EXTFUSE_PASS;
 	return check_attr_out(ctx, out, ops->getattr(&ctx->req, in, out));

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Measures single calls on ext4, on a plain FUSE mount, on the same mount bound to
+# mdcache, and on disgrafsd; prints all medians, then checks the ratios in "bars".
+# In a guest started with selftests/vm/run --icount a nanosecond is an
+# instruction; anywhere else the figures mean nothing, and this says so.
+
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../kselftest/ktap_helpers.sh"
+
+CALLS=${CALLS:-400}
+FOREVER=4294967.295
+native=/mnt/scratch/native
+tmp=$(mktemp -d)
+kernel=$(uname -r | cut -d. -f1-2)
+
+cleanup()
+{
+	umount "$tmp/plain" "$tmp/disgrafs" 2>/dev/null
+	extfusectl policy unload mdcache 2>/dev/null
+	rm -rf "$native" /mnt/scratch/plain /mnt/scratch/disgrafs
+	rmdir "$tmp/plain" "$tmp/disgrafs" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+# On a clock of instructions the same loop takes the same time.
+counts_instructions()
+{
+	"$here/ops" "$native" 50 stat >"$tmp/1" && "$here/ops" "$native" 50 stat >"$tmp/2" &&
+		cmp -s "$tmp/1" "$tmp/2"
+}
+
+bound()
+{
+	extfusectl list --json | grep -q "$1"
+}
+
+die()
+{
+	ktap_print_msg "$*"
+	ktap_test_fail "set-up"
+	ktap_finished
+}
+
+# median FILE OPERATION
+median()
+{
+	awk -F '\t' -v op="$2" '$1 == op { print $2 }' "$tmp/$1"
+}
+
+ktap_print_header
+bars=$(grep -c '^[a-z]' "$here/bars")
+ktap_set_plan "$bars"
+modprobe extfuse || die "no module"
+mkdir -p "$native" /mnt/scratch/plain /mnt/scratch/disgrafs "$tmp/plain" "$tmp/disgrafs"
+counts_instructions || die "this guest does not count instructions: selftests/vm/run --icount"
+extfusectl policy load mdcache || die "policy"
+"$here/ops" "$native" "$CALLS" >"$tmp/native.out" || die "ext4"
+
+"$here/passthrough_ll" -o source=/mnt/scratch/plain,timeout=0,cache=never,xattr "$tmp/plain" ||
+	die "passthrough_ll"
+"$here/ops" "$tmp/plain" "$CALLS" >"$tmp/unbound.out" || die "passthrough_ll, unbound"
+extfusectl bind "$tmp/plain" mdcache --ttl $FOREVER || die "bind"
+"$here/ops" "$tmp/plain" "$CALLS" >"$tmp/plain.out" || die "passthrough_ll, bound"
+
+disgrafsd /mnt/scratch/disgrafs "$tmp/disgrafs" --ttl 0 || die "disgrafsd"
+for _ in $(seq 50); do
+	bound "$tmp/disgrafs" && break
+	sleep 0.1
+done
+bound "$tmp/disgrafs" || die "disgrafsd did not bind its mount"
+"$here/ops" "$tmp/disgrafs" "$CALLS" >"$tmp/disgrafs.out" || die "disgrafsd"
+
+ktap_print_msg "instructions per call on $(uname -r), and relative to ext4"
+ktap_print_msg "$(printf '%-18s %8s %20s %20s %20s' operation ext4 'passthrough_ll' \
+	'same, bound' 'disgrafsd, bound')"
+while IFS=$'\t' read -r op ext4; do
+	ktap_print_msg "$(awk -v op="$op" -v n="$ext4" -v u="$(median unbound.out "$op")" \
+		-v p="$(median plain.out "$op")" -v d="$(median disgrafs.out "$op")" 'BEGIN {
+		printf "%-18s %8d %12d %7.2f %12d %7.2f %12d %7.2f", op, n, u, u / n,
+			p, p / n, d, d / n }')"
+done <"$tmp/native.out"
+
+while IFS=$'\t' read -r daemon op bar12 bar7; do
+	case $daemon in '#'*|'') continue ;; esac
+	case $kernel in 6.12) bar=$bar12 ;; *) bar=$bar7 ;; esac
+	ratio=$(awk -v a="$(median "$daemon.out" "$op")" -v b="$(median native.out "$op")" \
+		'BEGIN { printf "%.2f", a / b }')
+	if awk -v r="$ratio" -v bar="$bar" 'BEGIN { exit !(r > 0 && r <= bar) }'; then
+		ktap_test_pass "$daemon: $op costs $ratio of ext4's, at most $bar"
+	else
+		ktap_test_fail "$daemon: $op costs $ratio of ext4's, more than $bar"
+	fi
+done <"$here/bars"
+ktap_finished
