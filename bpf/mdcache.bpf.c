@@ -376,7 +376,8 @@ static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_
 		sum = sum_add(sum, word);
 		to[i] = word;
 	}
-	if (sum != READ_ONCE(val->sum) || head.life != READ_ONCE(*node_life(key->conn, key->nodeid)))
+	if (sum != READ_ONCE(val->sum) ||
+	    head.life != READ_ONCE(*node_life(key->conn, key->nodeid)))
 		return -1;
 	if (head.backing_id) {
 		if (!backing_id)
@@ -1070,7 +1071,8 @@ static __always_inline int serve_data(struct extfuse_req *req, const struct data
 }
 
 /* Keeps the reply to an xattr or readlink request. */
-static __always_inline int learn_data(struct extfuse_req *req, const struct data_key *key, int error)
+static __always_inline int learn_data(struct extfuse_req *req, const struct data_key *key,
+				      int error)
 {
 	struct data_val val = { .stamp = req->cookie[STAMP] };
 

@@ -24,7 +24,7 @@ struct extfuse_background {
 };
 
 static struct {
-	spinlock_t lock;
+	spinlock_t lock;	/* protects head */
 	struct hlist_head head;
 } buckets[1 << BUCKET_BITS];
 
@@ -56,7 +56,7 @@ static struct extfuse_background *take(const struct fuse_args *args)
 	return bg;
 }
 
-static XF_END_PROTO(background_end)
+static void background_end(XF_END_PARAMS)
 {
 	struct extfuse_background *bg = take(args);
 	struct extfuse_conn *conn = bg->ctx.conn;

@@ -24,6 +24,7 @@ static struct file *backing_file_get(struct fuse_conn *fc, u32 backing_id)
 	if (fb)
 		file = get_file_active(xf_backing_file(fb));
 	if (file) {
+		/* the count is looked at after the file is held */
 		smp_mb__after_atomic();
 		right = refcount_read(xf_backing_count(fb));
 	}

@@ -81,7 +81,8 @@ static struct fuse_conn *conn_of_file(struct file *file, struct netlink_ext_ack 
 	struct fuse_mount *fm = sb->s_fs_info;
 
 	if (S_ISCHR(file_inode(file)->i_mode) && sb->s_magic != FUSE_SUPER_MAGIC) {
-		NL_SET_ERR_MSG(extack, "a character device, not a FUSE mount (CUSE is not supported)");
+		NL_SET_ERR_MSG(extack,
+			       "a character device, not a FUSE mount (CUSE is not supported)");
 		return ERR_PTR(-EINVAL);
 	}
 	if (sb->s_magic != FUSE_SUPER_MAGIC) {
@@ -94,7 +95,8 @@ static struct fuse_conn *conn_of_file(struct file *file, struct netlink_ext_ack 
 	}
 	if (!fm || xf_mount_sb(fm) != sb || xf_conn_dev(xf_mount_fc(fm)) != sb->s_dev ||
 	    !xf_conn_plausible(xf_mount_fc(fm))) {
-		NL_SET_ERR_MSG(extack, "the kernel's FUSE structures are not what the module was built for");
+		NL_SET_ERR_MSG(extack,
+			       "the kernel's FUSE structures are not what the module was built for");
 		return ERR_PTR(-EPROTO);
 	}
 	return xf_mount_fc(fm);
@@ -364,7 +366,8 @@ int extfuse_bind(struct file *file, const char *name, u64 ttl, bool replace, u64
 	/* under extfuse_mutex, which unregistration takes too */
 	if (extfuse_ops_remember(rcu_dereference_protected(policy->ops, true)) &&
 	    !extfuse_notify_works()) {
-		NL_SET_ERR_MSG_FMT(extack, "policy %s caches, and kernel.ftrace_enabled is off", name);
+		NL_SET_ERR_MSG_FMT(extack, "policy %s caches, and kernel.ftrace_enabled is off",
+				   name);
 		err = -EOPNOTSUPP;
 		goto unlock;
 	}
@@ -421,7 +424,8 @@ static int detach(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
 		return -EBUSY;
 	}
 	if (cmpxchg(xf_fiq_ops(conn->fiq), &conn->ops, conn->orig) != &conn->ops) {
-		NL_SET_ERR_MSG(extack, "someone else replaced the queue's operations; the policy is off");
+		NL_SET_ERR_MSG(extack,
+			       "someone else replaced the queue's operations; the policy is off");
 		return -EBUSY;
 	}
 	synchronize_rcu_tasks();

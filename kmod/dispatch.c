@@ -12,21 +12,24 @@
 #include "ops.h"
 #include "wait.h"
 
+static __always_inline u32 conn_flags(const struct fuse_conn *fc)
+{
+	u32 flags = 0;
+
+	if (xf_conn_default_permissions(fc))
+		flags |= EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+	if (xf_conn_writeback_cache(fc))
+		flags |= EXTFUSE_REQ_WRITEBACK_CACHE;
+	return flags;
+}
+
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid)
 {
-	const struct fuse_conn *fc = conn->fc;
-
 	/* "hashed" is good for what nr_hashed says only */
-	ctx->req = (struct extfuse_req){
-		.conn = conn->id,
-		.nodeid = nodeid,
-		.ttl = conn->ttl,
-		.opcode = opcode,
-		.flags = (xf_conn_default_permissions(fc) ?
-			  EXTFUSE_REQ_DEFAULT_PERMISSIONS : 0) |
-			 (xf_conn_writeback_cache(fc) ? EXTFUSE_REQ_WRITEBACK_CACHE : 0),
-		.epoch = xf_conn_epoch(conn->fc),
-	};
+	ctx->req = (struct extfuse_req){ .conn = conn->id, .nodeid = nodeid, .opcode = opcode };
+	ctx->req.ttl = conn->ttl;
+	ctx->req.flags = conn_flags(conn->fc);
+	ctx->req.epoch = xf_conn_epoch(conn->fc);
 	ctx->conn = conn;
 	ctx->op = NULL;
 	ctx->args = NULL;
@@ -39,7 +42,7 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 }
 
 static __always_inline void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse_conn *conn,
-			 const struct extfuse_op *op, struct fuse_req *req)
+					 const struct extfuse_op *op, struct fuse_req *req)
 {
 	const struct fuse_in_header *in = xf_req_in(req);
 
@@ -187,6 +190,7 @@ static void pass(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse
  */
 static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 			    struct fuse_req *req, int idx)
+	__releases(&extfuse_srcu)
 {
 	const struct extfuse_op *op = op_of(req);
 	const struct fuse_iqueue_ops *orig = conn->orig;

@@ -44,5 +44,4 @@ int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const ch
 /* Where a reply of variable length goes: its room, or -errno. */
 int extfuse_ctx_reply_room(const struct extfuse_ctx *ctx, void **data);
 
-
 #endif

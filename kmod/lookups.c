@@ -84,6 +84,7 @@ struct inode *extfuse_live_inode(struct super_block *sb, u64 nodeid)
  * Context: any but hard interrupt.
  */
 struct extfuse_lookup_bucket *extfuse_lookup_lock(struct extfuse_lookups *lookups, u64 nodeid)
+	__acquires(lookups)
 {
 	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, nodeid);
 

@@ -10,7 +10,7 @@
 #define EXTFUSE_LOOKUP_BITS 13
 
 struct extfuse_lookup_bucket {
-	spinlock_t lock;
+	spinlock_t lock;	/* protects head and the counts in it */
 	struct hlist_head head;
 };
 
@@ -24,10 +24,12 @@ struct super_block;
 int extfuse_lookups_init(struct extfuse_lookups *lookups);
 void extfuse_lookups_free(struct extfuse_lookups *lookups);
 
-struct extfuse_lookup_bucket *extfuse_lookup_lock(struct extfuse_lookups *lookups, u64 nodeid);
+struct extfuse_lookup_bucket *extfuse_lookup_lock(struct extfuse_lookups *lookups, u64 nodeid)
+	__acquires(lookups);
 bool extfuse_lookup_count(struct extfuse_lookup_bucket *bucket, u64 nodeid);
 
 static inline void extfuse_lookup_unlock(struct extfuse_lookup_bucket *bucket)
+	__releases(bucket)
 {
 	spin_unlock(&bucket->lock);
 }

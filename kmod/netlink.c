@@ -92,7 +92,8 @@ static int bind_doit(struct sk_buff *skb, struct genl_info *info)
 	err = need_admin(skb, info->extack);
 	if (err)
 		return err;
-	if (GENL_REQ_ATTR_CHECK(info, EXTFUSE_A_FD) || GENL_REQ_ATTR_CHECK(info, EXTFUSE_A_POLICY)) {
+	if (GENL_REQ_ATTR_CHECK(info, EXTFUSE_A_FD) ||
+	    GENL_REQ_ATTR_CHECK(info, EXTFUSE_A_POLICY)) {
 		NL_SET_ERR_MSG(info->extack, "bind needs a file descriptor and a policy");
 		return -EINVAL;
 	}

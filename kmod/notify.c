@@ -33,6 +33,7 @@ static struct extfuse_conn *find_conn(const struct fuse_conn *fc)
  */
 static const struct extfuse_ops *begin(struct extfuse_ctx *ctx, struct fuse_conn *fc, u64 nodeid,
 				       int *idx)
+	__acquires(&extfuse_srcu)
 {
 	struct extfuse_policy *policy;
 	struct extfuse_conn *conn;

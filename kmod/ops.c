@@ -84,7 +84,8 @@ static bool kernel_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
 }
 
 /* Attributes of an inode that the kernel has and that they could belong to. */
-static __always_inline int check_live(const struct extfuse_ctx *ctx, u64 nodeid, const struct fuse_attr *attr)
+static __always_inline int check_live(const struct extfuse_ctx *ctx, u64 nodeid,
+				      const struct fuse_attr *attr)
 {
 	struct inode *inode;
 	int ret = EXTFUSE_PASS;
@@ -214,7 +215,8 @@ static int pre_lookup(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	return ret || !out->nodeid ? ret : check_entry(ctx, out);
 }
 
-static __always_inline int check_attr_out(const struct extfuse_ctx *ctx, const struct fuse_attr_out *out, int ret)
+static __always_inline int check_attr_out(const struct extfuse_ctx *ctx,
+					  const struct fuse_attr_out *out, int ret)
 {
 	ret = check_return(ret);
 	if (ret)

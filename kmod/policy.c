@@ -14,7 +14,7 @@
 #include "notify.h"
 #include "policy.h"
 
-DEFINE_MUTEX(extfuse_mutex);
+DEFINE_MUTEX(extfuse_mutex);	/* see policy.h */
 DEFINE_SRCU(extfuse_srcu);
 LIST_HEAD(extfuse_policies);
 

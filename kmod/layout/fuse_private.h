@@ -155,12 +155,12 @@ static inline void *xf_args_page(const struct fuse_args *args, unsigned int *len
 /* Completion callback of a background request. */
 #ifdef XF_fuse_conn__chan
 typedef void (*xf_end_t)(struct fuse_args *args, int error);
-#define XF_END_PROTO(name) void name(struct fuse_args *args, int error)
-#define XF_END_CALL(fn) (fn)(args, error)
+#define XF_END_PARAMS struct fuse_args *args, int error
+#define XF_END_CALL(fn) ((fn)(args, error))
 #else
 typedef void (*xf_end_t)(struct fuse_mount *fm, struct fuse_args *args, int error);
-#define XF_END_PROTO(name) void name(struct fuse_mount *fm, struct fuse_args *args, int error)
-#define XF_END_CALL(fn) (fn)(fm, args, error)
+#define XF_END_PARAMS struct fuse_mount *fm, struct fuse_args *args, int error
+#define XF_END_CALL(fn) ((fn)(fm, args, error))
 #endif
 
 static inline xf_end_t *xf_args_end(struct fuse_args *args)
@@ -333,6 +333,7 @@ static inline struct fuse_iqueue *xf_conn_fiq(const struct fuse_conn *fc)
 
 static inline bool xf_conn_initialized(const struct fuse_conn *fc)
 {
+	/* pairs with fs/fuse's store when INIT is answered */
 	return smp_load_acquire(XF_AT(int, xf_conn_chan(fc), fuse_chan__initialized));
 }
 
@@ -367,6 +368,7 @@ static inline struct fuse_iqueue *xf_conn_fiq(const struct fuse_conn *fc)
 
 static inline bool xf_conn_initialized(const struct fuse_conn *fc)
 {
+	/* pairs with fs/fuse's store when INIT is answered */
 	return smp_load_acquire(XF_AT(int, fc, fuse_conn__initialized));
 }
 

@@ -98,6 +98,7 @@ enum extfuse_cmd {
 
 	__EXTFUSE_CMD_MAX,
 };
+
 #define EXTFUSE_CMD_MAX (__EXTFUSE_CMD_MAX - 1)
 
 /**
@@ -140,6 +141,7 @@ enum extfuse_attr {
 
 	__EXTFUSE_A_MAX,
 };
+
 #define EXTFUSE_A_MAX (__EXTFUSE_A_MAX - 1)
 
 /**
@@ -167,6 +169,7 @@ enum extfuse_op_attr {
 
 	__EXTFUSE_OP_A_MAX,
 };
+
 #define EXTFUSE_OP_A_MAX (__EXTFUSE_OP_A_MAX - 1)
 
 /**
