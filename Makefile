@@ -48,11 +48,11 @@ install: modules_install bpf_install userspace_install
 setup:
 	selftests/vm/setup
 
-check check-unit check-kernel check-style:
+check check-unit check-kernel check-style check-bars:
 	selftests/check $@
 
 demo:
-	selftests/demo
+	selftests/demo/run
 
 clean:
 	if [ -e $(KDIR)/Makefile ]; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
@@ -76,6 +76,7 @@ help:
 	@echo '  check           all of the following, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'
+	@echo '  check-bars      what answered requests cost, in instructions, on both kernels'
 	@echo '  check-kernel    kselftests on both kernels'
 	@echo '  setup           what these need: host packages and the guest'
 	@echo
@@ -84,4 +85,4 @@ help:
 	@echo '  selftests/vm/run --help, selftests/run-in-guest --help: one thing at a time'
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
-.PHONY: setup check check-unit check-kernel check-style demo clean distclean help
+.PHONY: setup check check-unit check-kernel check-style check-bars demo clean distclean help
