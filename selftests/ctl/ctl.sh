@@ -186,6 +186,15 @@ load_twice()
 		extfusectl policy load "$here/ctl_pass.bpf.o" && load_pins
 }
 
+# Kernel memory is written to where a callback's argument leads, nowhere else.
+load_forged()
+{
+	says "extfusectl: policy load *: the verifier refuses program forged_readlink: *" \
+		extfusectl policy load "$here/ctl_forged.bpf.o" || return
+	says "extfusectl: policy load *: the verifier refuses program cast_readlink: *" \
+		extfusectl policy load "$here/ctl_cast.bpf.o"
+}
+
 load_refused()
 {
 	says "extfusectl: policy load *: the verifier refuses program refused_statfs: *" \
@@ -537,6 +546,7 @@ check "policy load pins link and maps for root alone" load_pins
 check "policy load finds a shipped policy by its bare name" load_by_name
 check "policy load refuses a name that is loaded" load_twice
 check "policy load tells what the verifier refuses" load_refused
+check "a forged request and a cast pointer are refused" load_forged
 check "policy load tells a file that is no policy" load_no_policy
 check "policy load undoes everything when it cannot pin" load_undone
 check "policy load wants a bpf file system" load_without_bpffs
