@@ -46,7 +46,7 @@ callers()
 
 	pids=()
 	for i in 1 2 3; do
-		(while stat "$mnt/d$i/absent$((n++))" 2>&1 | grep -q "No such file"; do :; done) &
+		(while [ -d "$mnt/d$i" ] && ! [ -e "$mnt/d$i/absent$((n++))" ]; do :; done) &
 		pids+=($!)
 		(while ls -lR "$mnt"; do :; done) &
 		pids+=($!)
@@ -75,6 +75,15 @@ callers_gone()
 	done
 }
 
+hanging()
+{
+	local pid
+
+	for pid in "${pids[@]}"; do
+		gone "$pid" || ps -ho pid,stat,wchan:30,args -p "$pid" --ppid "$pid"
+	done | tr '\n' ';'
+}
+
 all_stopped()
 {
 	! grep -hv ') [Tt] ' /proc/"$daemon"/task/*/stat | grep -q .
@@ -83,20 +92,28 @@ all_stopped()
 # What the daemon does when the end comes.
 is_running() { :; }
 is_stopped() { kill -STOP "$daemon" && within 5 all_stopped && sleep 0.3; }
-is_thinking() { kill -USR2 "$daemon" && sleep 0.5; }
+is_thinking() { kill -USR2 "$daemon" && within 10 holding && sleep 0.3; }
+holding() { [ -e "$dir/report.holding" ]; }
+not_holding() { ! holding; }
 
 # What the end is. Those that want something of the daemon let it go on.
-by_umount_force() { umount -f "$mnt" 2>/dev/null; kill -CONT "$daemon" 2>/dev/null; within 10 umount "$mnt" 2>/dev/null || ! mounted "$mnt"; }
-by_umount_lazy() { umount -l "$mnt" && sleep 0.2; kill -CONT "$daemon"; go_on; }
-by_exit() { kill -TERM "$daemon"; kill -CONT "$daemon"; go_on; }
+by_umount_force() { umount -f "$mnt" 2>/dev/null; go_on; within 10 umounted; }
+by_umount_lazy() { umount -l "$mnt" && sleep 0.2; go_on; }
+by_exit() { kill -TERM "$daemon"; go_on; }
 by_kill() { kill -KILL "$daemon"; }
-by_abort() { echo 1 >"$connection/abort"; kill -CONT "$daemon"; go_on; }
+by_abort() { echo 1 >"$connection/abort"; go_on; }
+
+umounted()
+{
+	! mounted "$mnt" || umount "$mnt" 2>/dev/null
+}
 
 go_on()
 {
-	[ "$state" != is_thinking ] || kill -USR2 "$daemon" 2>/dev/null
+	[ "$state" != is_stopped ] || kill -CONT "$daemon"
+	[ "$state" != is_thinking ] || { kill -USR2 "$daemon" && within 10 not_holding; }
 	:
-}
+} 2>/dev/null
 
 # ends STATE HOW
 ends()
@@ -113,7 +130,7 @@ ends()
 	sleep 0.5
 	$state || no "the daemon is not $state" || return
 	$how || no "$how failed" || return
-	within 20 callers_gone || no "callers hang: $(ps -o pid,stat,wchan:30,args "${pids[@]}")" ||
+	within 20 callers_gone || no "callers hang: $(hanging)" ||
 		return
 	! mounted "$mnt" || umount "$mnt" 2>/dev/null || umount -l "$mnt" ||
 		no "umount failed" || return
@@ -126,7 +143,7 @@ ends_while_binding()
 {
 	local i
 
-	for ((i = 0; i < 20; i++)); do
+	for ((i = 0; i < 10; i++)); do
 		serve || return
 		(while extfusectl bind "$mnt" mdcache && extfusectl unbind "$mnt"; do :; done) \
 			>/dev/null 2>&1 &

@@ -95,9 +95,10 @@ within()
 	done
 }
 
+# Without asking the daemon, who may be stopped, or gone.
 mounted()
 {
-	mountpoint -q "$1" 2>/dev/null
+	grep -q " $1 " /proc/mounts
 }
 
 gone()
@@ -108,11 +109,11 @@ gone()
 # serve [OPTION...]: strictd shows $low at $mnt.
 serve()
 {
-	rm -f "$dir/report"
+	rm -f "$dir/report" "$dir/report.holding"
 	"$here/strictd" -r "$dir/report" "$@" "$low" "$mnt" 2>"$dir/strictd.log" &
 	daemon=$!
 	disown $daemon
-	within 10 mounted "$mnt" && return
+	within 10 mounted "$mnt" && stat "$mnt" >/dev/null && return
 	sed 's/^/# /' "$dir/strictd.log"
 	return 1
 }

@@ -221,11 +221,11 @@ static bool go_on(fuse_req_t req)
 	if (heed_interrupts)
 		fuse_req_interrupt_func(req, interrupted, NULL);
 	pthread_mutex_lock(&hold_lock);
-	while (holding && !gone) {
-		pthread_cond_wait(&hold_cond, &hold_lock);
-		pthread_mutex_unlock(&hold_lock);
+	for (;;) {
 		gone = heed_interrupts && fuse_req_interrupted(req);
-		pthread_mutex_lock(&hold_lock);
+		if (!holding || gone)
+			break;
+		pthread_cond_wait(&hold_cond, &hold_lock);
 	}
 	held--;
 	pthread_mutex_unlock(&hold_lock);
