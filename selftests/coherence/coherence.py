@@ -1062,9 +1062,11 @@ def bind_during(opcode, change, *names):
             m.say("put /f text", "ln /f /g", "put /other text", "setx /f user.a old")
             for name in ("f", "g", "other"):
                 m.seen(name)
+            # a process of its own before there is a file that its birth would flush
+            bind = m.bind_later()
             fd = os.open(m("f"), os.O_RDWR)
             task = m.held(0, opcode, when, change, m, fd)
-            m.bind()
+            bind()
             ask_meanwhile(os.fstat, fd)
             ask_meanwhile(outcome, os.getxattr, fd, "user.a")
             ask_meanwhile(os.statvfs, m())
@@ -1102,7 +1104,6 @@ for op, how in BIND_RACES.items():
 @test("binding while a mapped page is written back")
 def bind_during_writeback():
     with Mount(bind=False) as m:
-        # a process of its own before there is a file that its birth would flush
         bind = m.bind_later()
         put(m("f"), b"x" * 4096)
         fd = os.open(m("f"), os.O_RDWR)
