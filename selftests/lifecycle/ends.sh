@@ -39,7 +39,7 @@ idle_umount()
 	done
 }
 
-# callers: tasks with calls of many kinds, again and again until an error.
+# callers: tasks with calls of many kinds, again and again until the mount is gone.
 callers()
 {
 	local i
@@ -48,7 +48,7 @@ callers()
 	for i in 1 2 3; do
 		(while [ -d "$mnt/d$i" ] && ! [ -e "$mnt/d$i/absent$((n++))" ]; do :; done) &
 		pids+=($!)
-		(while ls -lR "$mnt"; do :; done) &
+		(while [ -e "$mnt/d$i/f" ]; do ls -lR "$mnt"; done) &
 		pids+=($!)
 		(while cat "$mnt/d$i/f"; do :; done) &
 		pids+=($!)
