@@ -1062,7 +1062,6 @@ def bind_during(opcode, change, *names):
             m.say("put /f text", "ln /f /g", "put /other text", "setx /f user.a old")
             for name in ("f", "g", "other"):
                 m.seen(name)
-            # a process of its own before there is a file that its birth would flush
             bind = m.bind_later()
             fd = os.open(m("f"), os.O_RDWR)
             task = m.held(0, opcode, when, change, m, fd)
@@ -1124,9 +1123,10 @@ def bind_during_getattr():
     with Mount(bind=False) as m:
         m.say("put /f text")
         m.seen("f")
+        bind = m.bind_later()
         fd = os.open(m("f"), os.O_RDWR)
         task = m.held(0, "GETATTR", "late", os.fstat, fd)
-        m.bind()
+        bind()
         os.fchmod(fd, 0o600)
         m.release(0, task)
         m.agree_open(fd, "f")
@@ -1138,10 +1138,11 @@ def rebind():
     with Mount() as m:
         m.say("put /f text")
         m.warm("f")
+        unbind, bind = m.later("unbind"), m.bind_later()
         fd = os.open(m("f"), os.O_RDWR)
         task = m.held(0, "SETATTR", "early", os.fchmod, fd, 0o600)
-        m.unbind()
-        m.bind()
+        unbind()
+        bind()
         for _ in range(2):
             os.fstat(fd)
         m.release(0, task)

@@ -154,19 +154,22 @@ class Mount:
     def bind(self, ttl=FOREVER):
         extfusectl("bind", self.at, POLICY, *(["--ttl", str(ttl)] if ttl is not None else []))
 
-    def bind_later(self):
-        """A function that binds, without starting a process."""
+    def later(self, verb, *args):
+        """A function that has extfusectl do it, without starting a process: that
+        would close its copies of files, and wait for what they are used for."""
         # pylint: disable=consider-using-with
-        waiting = subprocess.Popen(["sh", "-c", 'read -r _ && exec extfusectl bind "$@"', "sh",
-                                    self.at, POLICY, "--ttl", str(FOREVER)],
-                                   stdin=subprocess.PIPE)
+        waiting = subprocess.Popen(["sh", "-c", 'read -r _ && exec extfusectl "$@"', "sh", verb,
+                                    self.at, *args], stdin=subprocess.PIPE)
 
-        def bind():
+        def do_it():
             waiting.communicate(b"\n")
             if waiting.returncode:
-                raise Wrong("cannot bind")
+                raise Wrong(f"cannot {verb}")
 
-        return bind
+        return do_it
+
+    def bind_later(self):
+        return self.later("bind", POLICY, "--ttl", str(FOREVER))
 
     def unbind(self):
         extfusectl("unbind", self.at)
