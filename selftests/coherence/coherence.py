@@ -513,9 +513,12 @@ def overlapping_writes():
         put(m("f"), b"x" * 16384)
         fd = os.open(m("f"), os.O_RDWR)
         with mmap.mmap(fd, 4096) as area:
-            area[0:4] = b"four"
+            # before there is a dirty page, which the kernel may write when it likes
+            m.say("hold 0 WRITE early")
+            area[:4] = b"four"
             # not area.flush(), which lets no other thread run
-            task = m.held(0, "WRITE", "early", os.fsync, fd)
+            task = Task(os.fsync, fd)
+            m.say("held 0")
             other = Task(os.pwrite, fd, b"here", 8192)
             other.join(0.2)
             ask_meanwhile(os.fstat, fd)
@@ -1107,9 +1110,12 @@ def bind_during_writeback():
         put(m("f"), b"x" * 4096)
         fd = os.open(m("f"), os.O_RDWR)
         with mmap.mmap(fd, 4096) as area:
+            # before there is a dirty page, which the kernel may write when it likes
+            m.say("hold 0 WRITE early")
             area[:4] = b"four"
             # not area.flush(), which lets no other thread run
-            task = m.held(0, "WRITE", "early", os.fsync, fd)
+            task = Task(os.fsync, fd)
+            m.say("held 0")
             bind()
             ask_meanwhile(os.fstat, fd)
             m.release(0, task)
