@@ -39,6 +39,8 @@ static bool tolerant;
 static unsigned long rounds;
 static volatile sig_atomic_t stop;
 static sigjmp_buf again;
+static char *mapped = MAP_FAILED;	/* what map() has mapped, */
+static size_t mapped_size;		/* which would keep the mount busy */
 
 static void __attribute__((format(printf, 1, 2), noreturn)) wrong(const char *format, ...)
 {
@@ -169,7 +171,6 @@ static void cut(int i)
 static void map(int i)
 {
 	size_t off, len = files[i].size;
-	char *mapped;
 	int fd;
 
 	if (!len)
@@ -179,13 +180,13 @@ static void map(int i)
 	close(fd);
 	if (mapped == MAP_FAILED)
 		wrong("mmap %s", path(i));
+	mapped_size = len;
 	off = random() % len;
 	files[i].data[off] = mapped[off] = random();
-	if (random() % 2 && msync(mapped, len, MS_SYNC)) {
-		munmap(mapped, len);
+	if (random() % 2 && msync(mapped, len, MS_SYNC))
 		wrong("msync %s", path(i));
-	}
 	munmap(mapped, len);
+	mapped = MAP_FAILED;
 }
 
 static void move(int i, int j)
@@ -360,6 +361,9 @@ int main(int argc, char **argv)
 		/* whatever was open where the error happened */
 		for (fd = 3; fd < 16; fd++)
 			close(fd);
+		if (mapped != MAP_FAILED)
+			munmap(mapped, mapped_size);
+		mapped = MAP_FAILED;
 		usleep(2000);
 	}
 	if (!stop)
