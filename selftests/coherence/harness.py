@@ -209,7 +209,8 @@ class Mount:
     def costs_nothing(self, function, *args):
         asked = self.asked(function, *args)
         if asked:
-            raise Wrong(f"{getattr(function, '__name__', 'call')} {args} reached the daemon: {asked}")
+            name = getattr(function, "__name__", "call")
+            raise Wrong(f"{name} {args} reached the daemon: {asked}")
 
     def costs(self, function, *args):
         if not self.asked(function, *args):
