@@ -48,7 +48,7 @@ install: modules_install bpf_install userspace_install
 setup:
 	selftests/vm/setup
 
-check check-unit check-kernel check-style check-bars:
+check check-unit check-style check-vm check-bars check-kernel:
 	selftests/check $@
 
 demo:
@@ -76,6 +76,7 @@ help:
 	@echo '  check           all of the following, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'
+	@echo '  check-vm        the test machine itself'
 	@echo '  check-bars      what answered requests cost, in instructions, on both kernels'
 	@echo '  check-kernel    kselftests on both kernels'
 	@echo '  setup           what these need: host packages and the guest'
@@ -85,4 +86,4 @@ help:
 	@echo '  selftests/vm/run --help, selftests/run-in-guest --help: one thing at a time'
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
-.PHONY: setup check check-unit check-kernel check-style check-bars demo clean distclean help
+.PHONY: setup check check-unit check-style check-vm check-bars check-kernel demo clean distclean help
