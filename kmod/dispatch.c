@@ -196,7 +196,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct fuse_iqueue_ops *orig = conn->orig;
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
-	struct extfuse_ctx ctx;
+	struct extfuse_ctx ctx __uninitialized;	/* filled by ctx_init_req() */
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
