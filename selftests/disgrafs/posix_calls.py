@@ -301,7 +301,7 @@ def deep():
 
 def many_entries():
     """More than fit into one reply; all of them, once, also while some go away."""
-    for i in range(3000):
+    for i in range(1500):
         os.close(os.open(f"entry-{i:05}" + "x" * (i % 40), os.O_CREAT | os.O_WRONLY))
     names = os.listdir(".")
     print(len(names), len(set(names)))
@@ -386,5 +386,16 @@ def tree():
                 print("   ", x, os.getxattr(proc, x, follow_symlinks=False))
 
 
+def main(what, *args):
+    """A test; or "tree" with directories and the files that get their trees."""
+    if what != "tree":
+        globals()[what]()
+        return
+    for directory, output in zip(args[::2], args[1::2]):
+        os.chdir(directory)
+        with open(output, "w", encoding="utf-8") as sys.stdout:
+            tree()
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    main(*sys.argv[1:])
