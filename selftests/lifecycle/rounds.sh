@@ -6,9 +6,10 @@
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-tasks=3
+tasks=2
 
-# load_start [-t]: tasks that work below $mnt.
+# load_start [-t]: tasks that work below $mnt, and a walker that pauses, for what
+# comes and goes is to have a processor too.
 load_start()
 {
 	local i
@@ -23,7 +24,7 @@ load_start()
 		nice find "$mnt/tree" -ls
 		nice tar cf - -C "$mnt" tree | cat
 		nice stat "$mnt"/tree/*/f1
-		sleep 0.05
+		sleep 0.2
 	done >/dev/null 2>&1 &
 	walker=$!
 	disown $walker
