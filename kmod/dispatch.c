@@ -23,6 +23,10 @@ static __always_inline u32 conn_flags(const struct fuse_conn *fc)
 	return flags;
 }
 
+/*
+ * All that is read without being written first; kernels that zero what is on the
+ * stack would zero the rest for nothing, for each request.
+ */
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid)
 {
 	/* "hashed" is good for what nr_hashed says only */
@@ -196,7 +200,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct fuse_iqueue_ops *orig = conn->orig;
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
-	struct extfuse_ctx ctx;
+	struct extfuse_ctx ctx __uninitialized;
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
@@ -294,7 +298,7 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct extfuse_op *op = op_of(req);
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
-	struct extfuse_ctx ctx;
+	struct extfuse_ctx ctx __uninitialized;
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
