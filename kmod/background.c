@@ -66,8 +66,9 @@ static void background_end(XF_END_PARAMS)
 
 	/* before the kernel acts on the reply: nothing cached may outlive it */
 	idx = srcu_read_lock(&extfuse_srcu);
+	extfuse_note_passed(&bg->ctx);
 	ops = extfuse_policy_ops(bg->policy);
-	if (ops) {
+	if (ops && extfuse_op_wants_done(bg->ctx.op, ops)) {
 		bg->ctx.req.flags |= EXTFUSE_REQ_REPLY;
 		bg->ctx.error = error;
 		bg->ctx.op->done(ops, &bg->ctx, error);

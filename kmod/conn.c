@@ -11,21 +11,60 @@
 #include "compat.h"
 #include "conn.h"
 #include "dispatch.h"
+#include "fault.h"
+#include "netlink.h"
 #include "notify.h"
+#include "trace.h"
 
 LIST_HEAD(extfuse_conns);
 DEFINE_SPINLOCK(extfuse_conns_lock);
 struct workqueue_struct *extfuse_wq;
 static u64 last_id;			/* under extfuse_mutex */
 
-static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy);
+/* The policy's name, under extfuse_mutex; empty if there is none. */
+static void name_policy(const struct extfuse_conn *conn, char name[EXTFUSE_POLICY_NAME_LEN])
+{
+	const struct extfuse_policy *policy =
+		rcu_dereference_protected(conn->policy, lockdep_is_held(&extfuse_mutex));
+
+	strscpy(name, policy ? policy->name : "", EXTFUSE_POLICY_NAME_LEN);
+}
+
+/* Under extfuse_mutex. */
+static int set_latency(struct extfuse_conn *conn, bool on)
+{
+	struct extfuse_latency *old = rcu_dereference_protected(conn->latency,
+								lockdep_is_held(&extfuse_mutex));
+	struct extfuse_latency *new = NULL;
+
+	if (on == !!old)
+		return 0;
+	if (on) {
+		new = extfuse_latency_alloc();
+		if (!new)
+			return -ENOMEM;
+		static_branch_inc(&extfuse_latency_key);
+	}
+	rcu_assign_pointer(conn->latency, new);
+	if (old) {
+		synchronize_srcu(&extfuse_srcu);
+		static_branch_dec(&extfuse_latency_key);
+		extfuse_latency_free(old);
+	}
+	return 0;
+}
 
 static void conn_free(struct work_struct *work)
 {
 	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, free_work);
+	struct extfuse_event event = { .type = EXTFUSE_EVENT_GONE };
 
 	mutex_lock(&extfuse_mutex);
-	set_policy(conn, NULL);
+	name_policy(conn, event.policy);
+	extfuse_conn_set_policy(conn, NULL, conn->gone ? "gone" : "unbind");
+	set_latency(conn, false);
+	if (conn->gone)
+		extfuse_netlink_event(conn, &event);
 	mutex_unlock(&extfuse_mutex);
 	synchronize_srcu(&extfuse_srcu);
 	extfuse_lookups_free(&conn->lookups);
@@ -57,6 +96,7 @@ static void extfuse_release(struct fuse_iqueue *fiq)
 	struct extfuse_conn *conn = container_of(*xf_fiq_ops(fiq), struct extfuse_conn, ops);
 
 	unlist(conn);
+	conn->gone = true;
 	if (conn->orig->release)
 		conn->orig->release(fiq);
 	extfuse_conn_put(conn);
@@ -175,7 +215,8 @@ static void call_exit(struct extfuse_conn *conn, struct extfuse_policy *policy)
  * Exchanges the policy of a binding. Requests on their way finish with the one
  * they began with.
  */
-static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy)
+void extfuse_conn_set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy,
+			     const char *reason)
 {
 	struct extfuse_policy *old = rcu_dereference_protected(conn->policy,
 							       lockdep_is_held(&extfuse_mutex));
@@ -183,16 +224,41 @@ static void set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy)
 	if (policy) {
 		extfuse_policy_get(policy);
 		policy->bindings++;
+		trace_extfuse_bound(conn, policy->name, reason);
 	}
 	rcu_assign_pointer(conn->policy, policy);
 	if (old) {
 		synchronize_srcu(&extfuse_srcu);
+		/* nobody counts for the old one any more */
+		atomic_set(&conn->faults, 0);
+		trace_extfuse_unbound(conn, old->name, reason);
 		/* another policy may get its address */
 		cmpxchg(&conn->settled, old, NULL);
 		call_exit(conn, old);
 		old->bindings--;
 		extfuse_policy_put(old);
 	}
+}
+
+/* @old is updated to @new, or unloaded. */
+static void succeed(struct extfuse_conn *conn, const struct extfuse_policy *old,
+		    struct extfuse_policy *new)
+{
+	bool refused = new && call_init(conn, new);
+	struct extfuse_event event = { .type = EXTFUSE_EVENT_POLICY_OFF };
+
+	strscpy(event.policy, old->name);
+	if (new && !refused) {
+		event.type = EXTFUSE_EVENT_REPLACED;
+		strscpy(event.previous, old->name);
+		event.reason = "the policy was updated";
+		extfuse_conn_set_policy(conn, new, "update");
+	} else {
+		event.reason = refused ? "the updated policy refused the mount" :
+					 "the policy was unloaded";
+		extfuse_conn_set_policy(conn, NULL, refused ? "refused" : "unload");
+	}
+	extfuse_netlink_event(conn, &event);
 }
 
 /**
@@ -205,7 +271,7 @@ void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_pol
 	struct extfuse_conn *conn;
 	bool again;
 
-	/* set_policy() sleeps: one binding at a time, kept by a reference */
+	/* changing a policy sleeps: one binding at a time, kept by a reference */
 	do {
 		again = false;
 		spin_lock(&extfuse_conns_lock);
@@ -218,7 +284,7 @@ void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_pol
 		}
 		spin_unlock(&extfuse_conns_lock);
 		if (again) {
-			set_policy(conn, new && !call_init(conn, new) ? new : NULL);
+			succeed(conn, old, new);
 			extfuse_conn_put(conn);
 		}
 	} while (again);
@@ -252,6 +318,7 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	get_random_bytes(&conn->name_key, sizeof(conn->name_key));
 	init_llist_head(&conn->answered);
 	INIT_DELAYED_WORK(&conn->complete_work, extfuse_complete_work);
+	INIT_WORK(&conn->fault_work, extfuse_fault_work);
 	INIT_WORK(&conn->free_work, conn_free);
 	refcount_set(&conn->refs, 1);
 	return conn;
@@ -267,6 +334,7 @@ static void conn_discard(struct extfuse_conn *conn)
 static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse_policy *policy,
 		    u64 ttl, u64 *id, struct netlink_ext_ack *extack)
 {
+	struct extfuse_event event = { .type = EXTFUSE_EVENT_BOUND };
 	struct extfuse_conn *conn;
 	int err;
 
@@ -286,7 +354,7 @@ static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse
 		err = -ENODEV;
 		goto discard;
 	}
-	set_policy(conn, policy);
+	extfuse_conn_set_policy(conn, policy, "bind");
 	spin_lock(&extfuse_conns_lock);
 	list_add_tail_rcu(&conn->node, &extfuse_conns);
 	spin_unlock(&extfuse_conns_lock);
@@ -298,6 +366,8 @@ static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse
 		extfuse_conn_put(conn);
 		return -EAGAIN;
 	}
+	name_policy(conn, event.policy);
+	extfuse_netlink_event(conn, &event);
 	*id = conn->id;
 	return 0;
 
@@ -311,24 +381,28 @@ static int bind_again(struct extfuse_conn *conn, struct extfuse_policy *policy, 
 {
 	struct extfuse_policy *old = rcu_dereference_protected(conn->policy,
 							       lockdep_is_held(&extfuse_mutex));
+	struct extfuse_event event = {
+		.type = old ? EXTFUSE_EVENT_REPLACED : EXTFUSE_EVENT_BOUND,
+	};
 	int err;
 
-	if (replace && old == policy) {
-		WRITE_ONCE(conn->ttl, ttl);
-		*id = conn->id;
-		return 0;
-	}
+	name_policy(conn, event.previous);
 	if (!replace && old) {
 		NL_SET_ERR_MSG_FMT(extack, "already bound to policy %s", old->name);
 		return -EBUSY;
 	}
-	err = call_init(conn, policy);
-	if (err) {
-		NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", policy->name);
-		return err;
+	if (old != policy) {
+		err = call_init(conn, policy);
+		if (err) {
+			NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", policy->name);
+			return err;
+		}
 	}
 	WRITE_ONCE(conn->ttl, ttl);
-	set_policy(conn, policy);
+	if (old != policy)
+		extfuse_conn_set_policy(conn, policy, old ? "replace" : "bind");
+	name_policy(conn, event.policy);
+	extfuse_netlink_event(conn, &event);
 	*id = conn->id;
 	return 0;
 }
@@ -414,9 +488,9 @@ static bool settle(struct extfuse_conn *conn)
  * left who came in before: rcu_tasks for a task preempted between its look at
  * the operations and our functions, SRCU for one inside them.
  */
-static int detach(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
+static int take_out(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
 {
-	set_policy(conn, NULL);
+	extfuse_conn_set_policy(conn, NULL, "unbind");
 	synchronize_srcu(&extfuse_srcu);
 	synchronize_rcu_tasks();
 	if (!settle(conn)) {
@@ -430,6 +504,23 @@ static int detach(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
 	}
 	synchronize_rcu_tasks();
 	synchronize_srcu(&extfuse_srcu);
+	return 0;
+}
+
+static int detach(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
+{
+	struct extfuse_event event = { .type = EXTFUSE_EVENT_UNBOUND };
+	int err;
+
+	name_policy(conn, event.policy);
+	err = take_out(conn, extack);
+	if (err) {
+		event.type = EXTFUSE_EVENT_POLICY_OFF;
+		event.reason = "unbind could not finish";
+	}
+	extfuse_netlink_event(conn, &event);
+	if (err)
+		return err;
 	unlist(conn);
 	extfuse_conn_put(conn);
 	return 0;
@@ -450,6 +541,30 @@ static struct extfuse_conn *conn_by_id(u64 id)
 	return found;
 }
 
+/*
+ * The binding of the mount that @file is on, or with NULL that of @id, with a
+ * reference to its connection; ERR_PTR if there is none. Under extfuse_mutex.
+ */
+static struct extfuse_conn *get_bound(struct file *file, u64 id, struct netlink_ext_ack *extack)
+{
+	struct extfuse_conn *conn;
+	struct fuse_conn *fc;
+
+	if (file) {
+		fc = conn_of_file(file, extack);
+		if (IS_ERR(fc))
+			return ERR_CAST(fc);
+		conn = bound_conn(fc);
+		id = conn ? conn->id : 0;
+	}
+	conn = conn_by_id(id);
+	if (!conn) {
+		NL_SET_ERR_MSG(extack, "not bound");
+		return ERR_PTR(-ENOENT);
+	}
+	return conn;
+}
+
 /**
  * extfuse_unbind - undo a binding
  * @file: any file on the mount, or NULL
@@ -460,33 +575,48 @@ static struct extfuse_conn *conn_by_id(u64 id)
  */
 int extfuse_unbind(struct file *file, u64 id, struct netlink_ext_ack *extack)
 {
+	struct fuse_conn *fc = NULL;
 	struct extfuse_conn *conn;
-	struct fuse_conn *fc;
 	int err;
 
 	mutex_lock(&extfuse_mutex);
-	if (file) {
-		fc = conn_of_file(file, extack);
-		err = PTR_ERR_OR_ZERO(fc);
-		if (err)
-			goto unlock;
-		conn = bound_conn(fc);
-		id = conn ? conn->id : 0;
+	conn = get_bound(file, id, extack);
+	err = PTR_ERR_OR_ZERO(conn);
+	if (!err) {
+		fc = conn->fc;
+		err = detach(conn, extack);
 	}
-	conn = conn_by_id(id);
-	if (!conn) {
-		NL_SET_ERR_MSG(extack, "not bound");
-		err = -ENOENT;
-		goto unlock;
-	}
-	fc = conn->fc;
-	err = detach(conn, extack);
 	mutex_unlock(&extfuse_mutex);
-	fuse_conn_put(fc);
+	if (fc)
+		fuse_conn_put(fc);
 	return err;
+}
 
-unlock:
+/**
+ * extfuse_conn_measure - switch the measuring of a binding's times
+ * @file: any file on the mount, or NULL
+ * @id: connection id, if @file is NULL
+ * @on: measure from now on, beginning with empty histograms if they were off
+ * @extack: receives the reason of an error
+ *
+ * Context: process context, sleeps for a grace period.
+ */
+int extfuse_conn_measure(struct file *file, u64 id, bool on, struct netlink_ext_ack *extack)
+{
+	struct fuse_conn *fc = NULL;
+	struct extfuse_conn *conn;
+	int err;
+
+	mutex_lock(&extfuse_mutex);
+	conn = get_bound(file, id, extack);
+	err = PTR_ERR_OR_ZERO(conn);
+	if (!err) {
+		fc = conn->fc;
+		err = set_latency(conn, on);
+	}
 	mutex_unlock(&extfuse_mutex);
+	if (fc)
+		fuse_conn_put(fc);
 	return err;
 }
 

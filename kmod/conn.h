@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "layout/fuse_private.h"
+#include "latency.h"
 #include "lookups.h"
 #include "policy.h"
 #include "stats.h"
@@ -30,8 +31,11 @@ struct extfuse_conn {
 	struct super_block *sb;		/* alive while a request of it is under way */
 	struct extfuse_policy __rcu *policy;	/* extfuse_srcu; written under extfuse_mutex */
 	const void *settled;		/* the policy than which no request is older */
+	atomic_t faults;		/* refused answers since the last good one */
+	u32 fault_opcode;		/* of the last one */
 	u64 id;
 	u64 ttl;			/* ns */
+	struct extfuse_latency __rcu *latency;	/* like @policy; NULL: not measured */
 	siphash_key_t name_key;
 	struct extfuse_lookups lookups;
 	struct extfuse_stats __percpu *stats;
@@ -43,7 +47,9 @@ struct extfuse_conn {
 	refcount_t refs;
 	struct list_head node;		/* extfuse_conns */
 	dev_t dev;
+	bool gone;			/* the connection ended, and so the binding */
 	kuid_t owner;
+	struct work_struct fault_work;
 	struct work_struct free_work;
 };
 
@@ -81,10 +87,14 @@ static inline struct extfuse_conn *extfuse_conn_of(struct fuse_iqueue *fiq)
 int extfuse_bind(struct file *file, const char *policy, u64 ttl, bool replace, u64 *id,
 		 struct netlink_ext_ack *extack);
 int extfuse_unbind(struct file *file, u64 id, struct netlink_ext_ack *extack);
+/* Measures the times of a binding's requests from now on, or not any more. */
+int extfuse_conn_measure(struct file *file, u64 id, bool on, struct netlink_ext_ack *extack);
 /* Connection id of the mount @file is on, or 0. */
 u64 extfuse_conn_id(struct file *file);
 
-/* Policy changes of bound connections, under extfuse_mutex. */
+/* Policy changes of bound connections, under extfuse_mutex; @reason is for traces. */
+void extfuse_conn_set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy,
+			     const char *reason);
 void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_policy *new);
 
 int extfuse_conn_init(void);

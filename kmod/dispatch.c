@@ -9,7 +9,9 @@
 #include <linux/srcu.h>
 
 #include "background.h"
+#include "fault.h"
 #include "ops.h"
+#include "trace.h"
 #include "wait.h"
 
 static __always_inline u32 conn_flags(const struct fuse_conn *fc)
@@ -23,6 +25,10 @@ static __always_inline u32 conn_flags(const struct fuse_conn *fc)
 	return flags;
 }
 
+/*
+ * All that is read without being written first; kernels that zero what is on the
+ * stack would zero the rest for nothing, for each request.
+ */
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid)
 {
 	/* "hashed" is good for what nr_hashed says only */
@@ -41,6 +47,36 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 	ctx->error = 0;
 }
 
+/* When a request that is to be measured began, else 0. Costs nothing while none is. */
+static __always_inline u64 start_of(const struct extfuse_conn *conn)
+{
+	if (static_branch_unlikely(&extfuse_latency_key) && rcu_access_pointer(conn->latency))
+		return ktime_get_ns();
+	return 0;
+}
+
+static __always_inline void note_answered(const struct extfuse_ctx *ctx)
+{
+	struct extfuse_latency *latency;
+
+	if (!static_branch_unlikely(&extfuse_latency_key) || !ctx->start)
+		return;
+	latency = srcu_dereference(ctx->conn->latency, &extfuse_srcu);
+	if (latency)
+		extfuse_latency_note(latency->answered, ctx->req.opcode, ctx->start);
+}
+
+void extfuse_note_passed(const struct extfuse_ctx *ctx)
+{
+	struct extfuse_latency *latency;
+
+	if (!ctx->start)
+		return;
+	latency = srcu_dereference(ctx->conn->latency, &extfuse_srcu);
+	if (latency)
+		extfuse_latency_note(latency->passed, ctx->req.opcode, ctx->start);
+}
+
 static __always_inline void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse_conn *conn,
 					 const struct extfuse_op *op, struct fuse_req *req)
 {
@@ -52,6 +88,7 @@ static __always_inline void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse
 	ctx->req.uid = in->uid;
 	ctx->req.gid = in->gid;
 	ctx->req.pid = in->pid;
+	ctx->start = start_of(conn);
 }
 
 /* Names start after the structures; an empty argument in front of them is padding. */
@@ -136,11 +173,20 @@ static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx
 			this_cpu_inc(counts->errors);
 		else
 			finish_reply(ctx);
+		extfuse_no_fault(ctx->conn);
+		trace_extfuse_answered(ctx->conn, ops->name, ctx->req.opcode, ctx->req.nodeid,
+				       ctx->req.flags & EXTFUSE_REQ_BACKGROUND, ret);
+		note_answered(ctx);
 		return ret;
 	}
-	if (ret != EXTFUSE_PASS)
+	if (ret != EXTFUSE_PASS) {
 		this_cpu_inc(counts->bugs);
+		extfuse_fault(ctx, ops->name);
+	}
 	this_cpu_inc(counts->passed);
+	trace_extfuse_passed(ctx->conn, ops->name, ctx->req.opcode, ctx->req.nodeid,
+			     ctx->req.flags & EXTFUSE_REQ_BACKGROUND,
+			     ret == EXTFUSE_PASS ? EXTFUSE_PASSED_POLICY : EXTFUSE_PASSED_BUG);
 	return EXTFUSE_PASS;
 }
 
@@ -178,10 +224,28 @@ static __always_inline const struct extfuse_op *op_of(struct fuse_req *req)
 	return op;
 }
 
-static void pass(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse_req *req)
+/* Why no policy is asked about the request. */
+static enum extfuse_passed why_not(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+				   const struct extfuse_op *op)
 {
-	extfuse_count(conn, xf_args_opcode(xf_req_args(req)), passed);
-	conn->orig->send_req(fiq, req);
+	if (!op)
+		return EXTFUSE_PASSED_OPCODE;
+	if (!xf_fiq_connected(fiq))
+		return EXTFUSE_PASSED_DISCONNECTED;
+	return rcu_access_pointer(conn->policy) ? EXTFUSE_PASSED_UNSETTLED :
+						  EXTFUSE_PASSED_NO_POLICY;
+}
+
+/* Counts a request that no policy is asked about. */
+static void count_passed(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+			 struct fuse_req *req, const struct extfuse_op *op)
+{
+	const struct fuse_args *args = xf_req_args(req);
+
+	extfuse_count(conn, xf_args_opcode(args), passed);
+	if (trace_extfuse_passed_enabled())
+		trace_extfuse_passed(conn, "", xf_args_opcode(args), xf_args_nodeid(args),
+				     xf_req_test(req, XF_FR_BACKGROUND), why_not(conn, fiq, op));
 }
 
 /*
@@ -196,12 +260,13 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct fuse_iqueue_ops *orig = conn->orig;
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
-	struct extfuse_ctx ctx __uninitialized;	/* filled by ctx_init_req() */
+	struct extfuse_ctx ctx __uninitialized;
+	bool wants_done;
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
 	if (!ops || !xf_fiq_connected(fiq)) {
-		extfuse_count(conn, xf_args_opcode(xf_req_args(req)), passed);
+		count_passed(conn, fiq, req, op);
 		srcu_read_unlock(&extfuse_srcu, idx);
 		orig->send_req(fiq, req);
 		return;
@@ -214,7 +279,8 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		end_request(req, ret);
 		return;
 	}
-	if (ctx.quiet || !extfuse_op_wants_done(op, ops)) {
+	wants_done = !ctx.quiet && extfuse_op_wants_done(op, ops);
+	if (!wants_done && !ctx.start) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		orig->send_req(fiq, req);
 		return;
@@ -226,14 +292,17 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	srcu_read_unlock(&extfuse_srcu, idx);
 
 	orig->send_req(fiq, req);
-	if (extfuse_wait_reply(conn, fiq, req))
+	if (extfuse_wait_reply(conn, fiq, req)) {
 		ret = xf_req_out(req)->error;
-	else
+	} else {
 		ret = -EINTR;
+		ctx.start = 0;
+	}
 
 	idx = srcu_read_lock(&extfuse_srcu);
+	extfuse_note_passed(&ctx);
 	ops = extfuse_policy_ops(policy);
-	if (ops) {
+	if (ops && wants_done) {
 		ctx.req.flags |= EXTFUSE_REQ_REPLY;
 		ctx.error = ret;
 		op->done(ops, &ctx, ret);
@@ -294,12 +363,13 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct extfuse_op *op = op_of(req);
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
-	struct extfuse_ctx ctx;
+	struct extfuse_ctx ctx __uninitialized;
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
 	if (!ops || !xf_fiq_connected(fiq)) {
-		pass(conn, fiq, req);
+		count_passed(conn, fiq, req, op);
+		conn->orig->send_req(fiq, req);
 		return;
 	}
 	ctx_init_req(&ctx, conn, op, req);
@@ -309,7 +379,7 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		complete_later(conn, req, ret);
 		return;
 	}
-	if (extfuse_op_wants_done(op, ops) && xf_req_test(req, XF_FR_ASYNC))
+	if ((extfuse_op_wants_done(op, ops) || ctx.start) && xf_req_test(req, XF_FR_ASYNC))
 		extfuse_background_track(&ctx, policy);
 	conn->orig->send_req(fiq, req);
 }
@@ -329,6 +399,11 @@ void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	} else {
 		send_foreground(conn, fiq, req, idx);
 	}
+}
+
+static const char *name_of(const struct extfuse_ops *ops)
+{
+	return ops ? ops->name : "";
 }
 
 /* May run in memory reclaim. */
@@ -355,9 +430,12 @@ void extfuse_send_forget(struct fuse_iqueue *fiq, struct fuse_forget_link *link)
 	one->nlookup -= extfuse_lookup_forget(&conn->lookups, one->nodeid, one->nlookup);
 	if (one->nlookup) {
 		extfuse_count(conn, FUSE_FORGET, passed);
+		trace_extfuse_passed(conn, name_of(ops), FUSE_FORGET, one->nodeid, true,
+				     ops ? EXTFUSE_PASSED_POLICY : EXTFUSE_PASSED_NO_POLICY);
 		conn->orig->send_forget(fiq, link);
 	} else {
 		extfuse_count(conn, FUSE_FORGET, answered);
+		trace_extfuse_answered(conn, name_of(ops), FUSE_FORGET, one->nodeid, true, 0);
 		kfree(link);
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);

@@ -29,6 +29,7 @@ struct extfuse_ctx {
 	bool reply_set;
 	int error;			/* the daemon's, in reply callbacks */
 	bool fresh;			/* attributes come from the backing file, just now */
+	u64 start;			/* ns; 0: not measured; of requests only */
 };
 
 static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
@@ -37,6 +38,9 @@ static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
 }
 
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid);
+
+/* The daemon's reply to a request that is measured is there. Inside extfuse_srcu. */
+void extfuse_note_passed(const struct extfuse_ctx *ctx);
 
 /* The @which'th name of the request: its length, or -ENOENT. */
 int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const char **name);

@@ -5,6 +5,7 @@
 #include <linux/rculist.h>
 #include <linux/sizes.h>
 #include <net/genetlink.h>
+#include <net/sock.h>
 
 #include "conn.h"
 #include "netlink.h"
@@ -18,6 +19,7 @@ static const struct nla_policy extfuse_nl_policy[EXTFUSE_A_MAX + 1] = {
 	[EXTFUSE_A_CONN] = { .type = NLA_U64 },
 	[EXTFUSE_A_TTL] = { .type = NLA_U32 },
 	[EXTFUSE_A_REPLACE] = { .type = NLA_FLAG },
+	[EXTFUSE_A_LATENCY] = { .type = NLA_U8 },
 };
 
 /* In the initial user namespace, of the socket's opener and of the sender. */
@@ -66,6 +68,11 @@ static int version_get(struct sk_buff *skb, struct genl_info *info)
 		return -EMSGSIZE;
 	}
 	return reply(info, msg, hdr);
+}
+
+static bool wants_latency(struct nlattr **attrs)
+{
+	return attrs[EXTFUSE_A_LATENCY] && nla_get_u8(attrs[EXTFUSE_A_LATENCY]);
 }
 
 static u64 ttl_ns(const struct nlattr *attr)
@@ -121,27 +128,62 @@ free:
 	return err;
 }
 
+/* Of the two that name a binding: @file, to be given back, or else @id. */
+static int binding_of(struct nlattr **attrs, struct file **file, u64 *id,
+		      struct netlink_ext_ack *extack)
+{
+	*file = NULL;
+	*id = 0;
+	if (attrs[EXTFUSE_A_FD]) {
+		*file = file_of(attrs, extack);
+		return PTR_ERR_OR_ZERO(*file);
+	}
+	if (!attrs[EXTFUSE_A_CONN])
+		return -EINVAL;
+	*id = nla_get_u64(attrs[EXTFUSE_A_CONN]);
+	return 0;
+}
+
 static int unbind_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *file = NULL;
-	u64 id = 0;
+	struct file *file;
+	u64 id;
 	int err;
 
 	err = need_admin(skb, info->extack);
 	if (err)
 		return err;
-	if (info->attrs[EXTFUSE_A_FD]) {
-		file = file_of(info->attrs, info->extack);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-	} else if (info->attrs[EXTFUSE_A_CONN]) {
-		id = nla_get_u64(info->attrs[EXTFUSE_A_CONN]);
-	} else {
-		NL_SET_ERR_MSG(info->extack, "unbind needs a file descriptor or a connection id");
-		return -EINVAL;
+	err = binding_of(info->attrs, &file, &id, info->extack);
+	if (err) {
+		if (err == -EINVAL)
+			NL_SET_ERR_MSG(info->extack,
+				       "unbind needs a file descriptor or a connection id");
+		return err;
 	}
 	err = extfuse_unbind(file, id, info->extack);
 	if (file)
+		fput(file);
+	return err;
+}
+
+static int conn_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct file *file;
+	u64 id;
+	int err;
+
+	err = need_admin(skb, info->extack);
+	if (err)
+		return err;
+	err = binding_of(info->attrs, &file, &id, info->extack);
+	if (err == -EINVAL || (!err && !info->attrs[EXTFUSE_A_LATENCY])) {
+		NL_SET_ERR_MSG(info->extack,
+			       "set needs a file descriptor or a connection id, and what to set");
+		err = -EINVAL;
+	}
+	if (!err)
+		err = extfuse_conn_measure(file, id, wants_latency(info->attrs), info->extack);
+	if (!IS_ERR_OR_NULL(file))
 		fput(file);
 	return err;
 }
@@ -186,7 +228,26 @@ static int policy_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
-static int put_op(struct sk_buff *skb, unsigned int opcode, const struct extfuse_op_counts *op)
+/* What would be empty is left out. */
+static int put_latency(struct sk_buff *skb, const struct extfuse_latency *latency,
+		       unsigned int opcode)
+{
+	u64 sum[EXTFUSE_LATENCY_BUCKETS];
+	unsigned int nr;
+
+	nr = extfuse_latency_sum(latency->answered, opcode, sum);
+	if (nr && nla_put_64bit(skb, EXTFUSE_OP_A_ANSWERED_NS, nr * sizeof(*sum), sum,
+				EXTFUSE_OP_A_PAD))
+		return -EMSGSIZE;
+	nr = extfuse_latency_sum(latency->passed, opcode, sum);
+	if (nr && nla_put_64bit(skb, EXTFUSE_OP_A_PASSED_NS, nr * sizeof(*sum), sum,
+				EXTFUSE_OP_A_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_op(struct sk_buff *skb, unsigned int opcode, const struct extfuse_op_counts *op,
+		  const struct extfuse_latency *latency)
 {
 	struct nlattr *nest = nla_nest_start(skb, EXTFUSE_A_OP);
 
@@ -199,11 +260,14 @@ static int put_op(struct sk_buff *skb, unsigned int opcode, const struct extfuse
 	    nla_put_u64_64bit(skb, EXTFUSE_OP_A_BUGS, op->bugs, EXTFUSE_OP_A_PAD) ||
 	    nla_put_u64_64bit(skb, EXTFUSE_OP_A_BACKGROUND, op->background, EXTFUSE_OP_A_PAD))
 		return -EMSGSIZE;
+	if (latency && put_latency(skb, latency, opcode))
+		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
-static int put_stats(struct sk_buff *skb, const struct extfuse_conn *conn)
+static int put_stats(struct sk_buff *skb, const struct extfuse_conn *conn,
+		     const struct extfuse_latency *latency)
 {
 	struct extfuse_op_counts op;
 	unsigned int i;
@@ -213,7 +277,7 @@ static int put_stats(struct sk_buff *skb, const struct extfuse_conn *conn)
 		extfuse_stats_sum(conn->stats, i, &op);
 		if (!op.answered && !op.passed)
 			continue;
-		err = put_op(skb, i, &op);
+		err = put_op(skb, i, &op, latency);
 		if (err)
 			return err;
 	}
@@ -225,6 +289,7 @@ static int put_conn(struct sk_buff *skb, struct netlink_callback *cb, struct ext
 		    u8 cmd)
 {
 	const struct extfuse_policy *policy = srcu_dereference(conn->policy, &extfuse_srcu);
+	const struct extfuse_latency *latency = srcu_dereference(conn->latency, &extfuse_srcu);
 	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				&extfuse_family, NLM_F_MULTI, cmd);
 
@@ -235,7 +300,9 @@ static int put_conn(struct sk_buff *skb, struct netlink_callback *cb, struct ext
 	    nla_put_u32(skb, EXTFUSE_A_UID, from_kuid_munged(current_user_ns(), conn->owner)) ||
 	    nla_put_u32(skb, EXTFUSE_A_TTL, ttl_ms(READ_ONCE(conn->ttl))) ||
 	    nla_put_string(skb, EXTFUSE_A_POLICY, policy ? policy->name : "") ||
-	    (cmd == EXTFUSE_CMD_STATS_GET && put_stats(skb, conn))) {
+	    nla_put_u8(skb, EXTFUSE_A_LATENCY, !!latency) ||
+	    (cmd == EXTFUSE_CMD_STATS_GET &&
+	     put_stats(skb, conn, cb->args[2] ? latency : NULL))) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -243,14 +310,22 @@ static int put_conn(struct sk_buff *skb, struct netlink_callback *cb, struct ext
 	return 0;
 }
 
-/* cb->args: 0 the last connection id that was sent, 1 the only one wanted or 0 */
+/* What the statistics of every opcode take in one message, without histograms and with them. */
+#define STATS_SIZE SZ_16K
+#define LATENCY_SIZE (STATS_SIZE + \
+		      EXTFUSE_NR_OPCODES * 2 * (EXTFUSE_LATENCY_BUCKETS * sizeof(u64) + 8))
+
+/*
+ * cb->args: 0 the last connection id that was sent, 1 the only one wanted or 0,
+ * 2 whether histograms are wanted
+ */
 static int conns_start(struct netlink_callback *cb)
 {
 	struct nlattr **attrs = genl_info_dump(cb)->attrs;
 	struct file *file;
 
-	/* room for the statistics of every opcode in one message */
-	cb->min_dump_alloc = SZ_16K;
+	cb->args[2] = wants_latency(attrs);
+	cb->min_dump_alloc = cb->args[2] ? LATENCY_SIZE : STATS_SIZE;
 	if (attrs[EXTFUSE_A_FD]) {
 		file = file_of(attrs, cb->extack);
 		if (IS_ERR(file))
@@ -290,6 +365,66 @@ static int conns_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
+/* Who has no business with other people's mounts does not hear of them, in any namespace. */
+static int may_not_hear(struct sock *sk, struct sk_buff *skb, void *data)
+{
+	const struct socket *sock = sk->sk_socket;
+
+	return !sock || !sock->file ||
+	       !file_ns_capable(sock->file, &init_user_ns, CAP_SYS_ADMIN);
+}
+
+static struct sk_buff *event_msg(const struct extfuse_conn *conn, const struct extfuse_event *event)
+{
+	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	void *hdr;
+
+	if (!msg)
+		return NULL;
+	hdr = genlmsg_put(msg, 0, 0, &extfuse_family, 0, EXTFUSE_CMD_EVENT);
+	if (!hdr || nla_put_u32(msg, EXTFUSE_A_EVENT, event->type) ||
+	    nla_put_u64_64bit(msg, EXTFUSE_A_CONN, conn->id, EXTFUSE_A_PAD) ||
+	    nla_put_u32(msg, EXTFUSE_A_DEV, conn->dev) ||
+	    nla_put_u32(msg, EXTFUSE_A_UID, from_kuid_munged(&init_user_ns, conn->owner)) ||
+	    nla_put_string(msg, EXTFUSE_A_POLICY, event->policy) ||
+	    (event->type == EXTFUSE_EVENT_REPLACED &&
+	     nla_put_string(msg, EXTFUSE_A_PREVIOUS, event->previous)) ||
+	    (event->type == EXTFUSE_EVENT_FAULT &&
+	     nla_put_u32(msg, EXTFUSE_A_OPCODE, event->opcode)) ||
+	    (event->reason && nla_put_string(msg, EXTFUSE_A_REASON, event->reason))) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	genlmsg_end(msg, hdr);
+	return msg;
+}
+
+/* In every network namespace: bindings belong to none. Whoever misses the event gets ENOBUFS. */
+void extfuse_netlink_event(const struct extfuse_conn *conn, const struct extfuse_event *event)
+{
+	struct sk_buff *msg = event_msg(conn, event), *copy;
+	struct net *net;
+
+	lockdep_assert_held(&extfuse_mutex);
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		if (!genl_has_listeners(&extfuse_family, net, 0))
+			continue;
+		copy = msg ? skb_clone(msg, GFP_ATOMIC) : NULL;
+		if (copy)
+			genlmsg_multicast_netns_filtered(&extfuse_family, net, copy, 0, 0,
+							 GFP_ATOMIC, may_not_hear, NULL);
+		else
+			genl_set_err(&extfuse_family, net, 0, 0, -ENOBUFS);
+	}
+	rcu_read_unlock();
+	nlmsg_free(msg);
+}
+
+static const struct genl_multicast_group extfuse_groups[] = {
+	{ .name = EXTFUSE_GENL_EVENTS, .flags = GENL_MCAST_CAP_SYS_ADMIN },
+};
+
 static const struct genl_ops extfuse_genl_ops[] = {
 	{
 		.cmd = EXTFUSE_CMD_VERSION_GET,
@@ -317,6 +452,10 @@ static const struct genl_ops extfuse_genl_ops[] = {
 		.start = conns_start,
 		.dumpit = conns_dump,
 	},
+	{
+		.cmd = EXTFUSE_CMD_CONN_SET,
+		.doit = conn_set,
+	},
 };
 
 static struct genl_family extfuse_family __ro_after_init = {
@@ -329,6 +468,8 @@ static struct genl_family extfuse_family __ro_after_init = {
 	.module = THIS_MODULE,
 	.ops = extfuse_genl_ops,
 	.n_ops = ARRAY_SIZE(extfuse_genl_ops),
+	.mcgrps = extfuse_groups,
+	.n_mcgrps = ARRAY_SIZE(extfuse_groups),
 	.resv_start_op = EXTFUSE_CMD_UNSPEC + 1,
 };
 

@@ -66,6 +66,16 @@ struct extfuse_node_key {
 /* Generic netlink family. */
 #define EXTFUSE_GENL_NAME "extfuse"
 #define EXTFUSE_GENL_VERSION 1
+/* Its multicast group: EXTFUSE_CMD_EVENT to whoever has CAP_SYS_ADMIN and joins. */
+#define EXTFUSE_GENL_EVENTS "events"
+
+/*
+ * Histograms of times: bucket 0 counts what took less than 2^EXTFUSE_LATENCY_SHIFT
+ * nanoseconds, bucket i from 1 on what took at least 2^(EXTFUSE_LATENCY_SHIFT + i - 1)
+ * and less than twice that; the last one also what took longer.
+ */
+#define EXTFUSE_LATENCY_SHIFT 7
+#define EXTFUSE_LATENCY_BUCKETS 32
 
 /**
  * enum extfuse_cmd - generic netlink commands
@@ -82,8 +92,15 @@ struct extfuse_node_key {
  * @EXTFUSE_CMD_CONN_GET: dump: bound connections. With CAP_SYS_ADMIN all of
  *	them, otherwise those of mounts that the caller owns (user_id=).
  * @EXTFUSE_CMD_STATS_GET: dump: one message per bound connection, with
- *	statistics; with EXTFUSE_A_FD or EXTFUSE_A_CONN only that one. Same
- *	visibility as EXTFUSE_CMD_CONN_GET.
+ *	statistics; with EXTFUSE_A_FD or EXTFUSE_A_CONN only that one; with
+ *	EXTFUSE_A_LATENCY 1 also histograms of times, where they are measured.
+ *	Same visibility as EXTFUSE_CMD_CONN_GET.
+ * @EXTFUSE_CMD_CONN_SET: do: change the binding of the mount that EXTFUSE_A_FD
+ *	is on, or of EXTFUSE_A_CONN: EXTFUSE_A_LATENCY. CAP_SYS_ADMIN.
+ * @EXTFUSE_CMD_EVENT: sent to the group EXTFUSE_GENL_EVENTS, to sockets that were
+ *	opened with CAP_SYS_ADMIN: EXTFUSE_A_EVENT, EXTFUSE_A_CONN, EXTFUSE_A_DEV,
+ *	EXTFUSE_A_UID, EXTFUSE_A_POLICY, and what the event has of
+ *	EXTFUSE_A_PREVIOUS, EXTFUSE_A_OPCODE, EXTFUSE_A_REASON. Never a request.
  *
  * CAP_SYS_ADMIN means in the initial user namespace.
  */
@@ -95,6 +112,8 @@ enum extfuse_cmd {
 	EXTFUSE_CMD_UNBIND,
 	EXTFUSE_CMD_CONN_GET,
 	EXTFUSE_CMD_STATS_GET,
+	EXTFUSE_CMD_CONN_SET,
+	EXTFUSE_CMD_EVENT,
 
 	__EXTFUSE_CMD_MAX,
 };
@@ -122,6 +141,11 @@ enum extfuse_cmd {
  * @EXTFUSE_A_UID: u32, owner of the mount (user_id=), in the caller's user namespace
  * @EXTFUSE_A_OP: nest of enum extfuse_op_attr, one for each opcode that was seen
  * @EXTFUSE_A_POLICY_FLAGS: u32, the policy's flags member
+ * @EXTFUSE_A_LATENCY: u8, 0 if the times of requests are not (to be) measured, else 1
+ * @EXTFUSE_A_EVENT: u32, enum extfuse_event_type
+ * @EXTFUSE_A_PREVIOUS: string, name of the policy before EXTFUSE_EVENT_REPLACED
+ * @EXTFUSE_A_REASON: string, a sentence about why
+ * @EXTFUSE_A_OPCODE: u32, FUSE opcode of the request that an event is about
  */
 enum extfuse_attr {
 	EXTFUSE_A_UNSPEC,
@@ -138,6 +162,11 @@ enum extfuse_attr {
 	EXTFUSE_A_UID,
 	EXTFUSE_A_OP,
 	EXTFUSE_A_POLICY_FLAGS,
+	EXTFUSE_A_LATENCY,
+	EXTFUSE_A_EVENT,
+	EXTFUSE_A_PREVIOUS,
+	EXTFUSE_A_REASON,
+	EXTFUSE_A_OPCODE,
 
 	__EXTFUSE_A_MAX,
 };
@@ -156,6 +185,13 @@ enum extfuse_attr {
  * @EXTFUSE_OP_A_BUGS: u64, answers of the policy that were refused as invalid;
  *	these requests went to the daemon and count as passed too
  * @EXTFUSE_OP_A_BACKGROUND: u64, requests sent in the background that a policy was asked about
+ * @EXTFUSE_OP_A_ANSWERED_NS: binary, u64 for each bucket of the histogram of the
+ *	times that answered requests took (see EXTFUSE_LATENCY_SHIFT), from when
+ *	the module takes a request up to when its answer is complete; buckets
+ *	after the last one that is not 0 are left out
+ * @EXTFUSE_OP_A_PASSED_NS: binary, likewise of requests that the policy was asked about and
+ *	the daemon answered, from when the module takes them up to when it sees the
+ *	reply
  */
 enum extfuse_op_attr {
 	EXTFUSE_OP_A_UNSPEC,
@@ -166,11 +202,36 @@ enum extfuse_op_attr {
 	EXTFUSE_OP_A_ERRORS,
 	EXTFUSE_OP_A_BUGS,
 	EXTFUSE_OP_A_BACKGROUND,
+	EXTFUSE_OP_A_ANSWERED_NS,
+	EXTFUSE_OP_A_PASSED_NS,
 
 	__EXTFUSE_OP_A_MAX,
 };
 
 #define EXTFUSE_OP_A_MAX (__EXTFUSE_OP_A_MAX - 1)
+
+/**
+ * enum extfuse_event_type - what happened to a binding
+ * @EXTFUSE_EVENT_UNSPEC: unused
+ * @EXTFUSE_EVENT_BOUND: a connection without a policy got one
+ * @EXTFUSE_EVENT_REPLACED: a connection got another policy, or the same one loaded
+ *	anew, or bound again; EXTFUSE_A_PREVIOUS is the one before
+ * @EXTFUSE_EVENT_UNBOUND: the binding was undone
+ * @EXTFUSE_EVENT_GONE: the connection ended, and the binding with it
+ * @EXTFUSE_EVENT_POLICY_OFF: the policy was taken off, for EXTFUSE_A_REASON; the
+ *	binding is there, without a policy
+ * @EXTFUSE_EVENT_FAULT: as EXTFUSE_EVENT_POLICY_OFF, because too many of the policy's
+ *	answers in a row were refused (module parameter fault_limit)
+ */
+enum extfuse_event_type {
+	EXTFUSE_EVENT_UNSPEC,
+	EXTFUSE_EVENT_BOUND,
+	EXTFUSE_EVENT_REPLACED,
+	EXTFUSE_EVENT_UNBOUND,
+	EXTFUSE_EVENT_GONE,
+	EXTFUSE_EVENT_POLICY_OFF,
+	EXTFUSE_EVENT_FAULT,
+};
 
 /**
  * enum extfuse_features - what the running kernel allows

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The command line. */
 #include <getopt.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,12 @@
 #define LETTERS 256
 
 static const struct option long_options[] = {
+	{ "count", required_argument, NULL, LETTERS + OPTION_COUNT },
 	{ "help", no_argument, NULL, 'h' },
+	{ "interval", required_argument, NULL, LETTERS + OPTION_INTERVAL },
 	{ "json", no_argument, NULL, LETTERS + OPTION_JSON },
+	{ "latency", no_argument, NULL, LETTERS + OPTION_LATENCY },
+	{ "once", no_argument, NULL, LETTERS + OPTION_ONCE },
 	{ "replace", no_argument, NULL, LETTERS + OPTION_REPLACE },
 	{ "ttl", required_argument, NULL, LETTERS + OPTION_TTL },
 	{ "verbose", no_argument, NULL, LETTERS + OPTION_VERBOSE },
@@ -34,6 +39,11 @@ static int usage_error(const char *command, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "; see " PROGRAM "%s%s --help\n", command ? " " : "", command ?: "");
 	return EXIT_USAGE;
+}
+
+int command_misused(const struct request *request, const char *sentence)
+{
+	return usage_error(request->command->name, "%s", sentence);
 }
 
 int complain(const struct request *request, const char *sentence)
@@ -151,26 +161,60 @@ static int unknown_option(const struct command *command, char **argv)
 	return EXIT_USAGE;
 }
 
+static bool count_parse(const char *s, unsigned int *count)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(s, &end, 10);
+	if (*s < '0' || *s > '9' || *end || errno || !n || n > UINT32_MAX)
+		return false;
+	*count = n;
+	return true;
+}
+
+/* Returns as command_parse(). */
+static int take_value(unsigned int bit, struct request *request)
+{
+	const char *name = request->command->name;
+
+	if (bit == OPTION_TTL && !ttl_parse(optarg, &request->ttl_ms))
+		return usage_error(name,
+				   "--ttl takes seconds from 0 to 4294967.295, such as 1 or 0.5");
+	if (bit == OPTION_INTERVAL &&
+	    (!ttl_parse(optarg, &request->interval_ms) || !request->interval_ms ||
+	     request->interval_ms > INT32_MAX))
+		return usage_error(name, "--interval takes seconds, such as 2 or 0.5");
+	if (bit == OPTION_COUNT && !count_parse(optarg, &request->count))
+		return usage_error(name, "--count takes a number from 1 up");
+	if (bit == OPTION_ONCE)
+		request->count = 1;
+	request->options |= bit;
+	return -1;
+}
+
 /* Returns as command_parse(). @c is what getopt_long() returned. */
 static int take_option(int c, int long_index, char **argv, struct request *request)
 {
 	const struct command *command = request->command;
-	unsigned int bit = c - LETTERS;
+	unsigned int bit;
 
 	if (c == 'h')
 		return print_help(command);
 	if (c == ':')
 		return usage_error(command->name, "option %s needs a value", argv[optind - 1]);
+	if (c == 'n' && !(command->options & OPTION_COUNT))
+		return usage_error(command->name, "option -n does not apply");
+	if (c == 'n')
+		return take_value(OPTION_COUNT, request);
 	if (c < LETTERS)
 		return unknown_option(command, argv);
+	bit = c - LETTERS;
 	if (!(command->options & bit))
 		return usage_error(command->name, "option --%s does not apply",
 				   long_options[long_index].name);
-	if (bit == OPTION_TTL && !ttl_parse(optarg, &request->ttl_ms))
-		return usage_error(command->name,
-				   "--ttl takes seconds from 0 to 4294967.295, such as 1 or 0.5");
-	request->options |= bit;
-	return -1;
+	return take_value(bit, request);
 }
 
 /* @argv[0] is the last word of the command's name. */
@@ -184,7 +228,7 @@ static int parse_rest(int argc, char **argv, struct request *request)
 	opterr = 0;
 	for (;;) {
 		long_index = -1;
-		c = getopt_long(argc, argv, ":h", long_options, &long_index);
+		c = getopt_long(argc, argv, ":hn:", long_options, &long_index);
 		if (c < 0)
 			break;
 		status = take_option(c, long_index, argv, request);

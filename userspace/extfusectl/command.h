@@ -16,6 +16,10 @@ enum option_bits {
 	OPTION_TTL	= 1 << 1,
 	OPTION_REPLACE	= 1 << 2,
 	OPTION_VERBOSE	= 1 << 3,
+	OPTION_LATENCY	= 1 << 4,
+	OPTION_INTERVAL	= 1 << 5,
+	OPTION_COUNT	= 1 << 6,
+	OPTION_ONCE	= 1 << 7,
 };
 
 struct command;
@@ -25,6 +29,8 @@ struct request {
 	const struct command *command;
 	unsigned int options;		/* enum option_bits */
 	uint32_t ttl_ms;
+	uint32_t interval_ms;
+	unsigned int count;		/* 0: no limit */
 	unsigned int nr_args;
 	char *args[2];
 };
@@ -47,6 +53,9 @@ extern const struct command commands[];
  * a complaint on standard error.
  */
 int command_parse(int argc, char **argv, struct request *request);
+
+/* For what the parser does not know: complains on standard error, returns EXIT_USAGE. */
+int command_misused(const struct request *request, const char *sentence);
 
 /* "extfusectl: bind /mnt: SENTENCE" on standard error; returns EXIT_FAILED. */
 int complain(const struct request *request, const char *sentence);

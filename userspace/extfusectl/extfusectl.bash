@@ -47,7 +47,7 @@ _extfusectl()
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W \
-			'policy bind unbind list stats version --help' -- "$cur")
+			'policy bind unbind list stats latency top monitor version --help' -- "$cur")
 		return
 	fi
 	if [[ $verb == policy ]]; then
@@ -60,19 +60,21 @@ _extfusectl()
 	fi
 	case $verb in
 	'policy load') options=--verbose ;;
-	'policy list' | list | stats | version) options=--json ;;
-	bind) options='--ttl --replace' ;;
+	'policy list' | list | monitor | version) options=--json ;;
+	stats) options='--latency --json' ;;
+	top) options='--interval --count --once --json -n' ;;
+	bind) options='--ttl --replace --latency' ;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$cur")
 		return
 	fi
-	[[ $prev != --ttl ]] || return
+	[[ $prev != --ttl && $prev != --interval && $prev != --count && $prev != -n ]] || return
 
 	# How many arguments are before this word.
 	for ((i = first; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--ttl) ((i++)) ;;
+		--ttl | --interval | --count | -n) ((i++)) ;;
 		-*) ;;
 		*) ((nr++)) ;;
 		esac
@@ -84,8 +86,10 @@ _extfusectl()
 			compgen -d -- "$cur") ;;
 	'policy unload:0' | bind:1)
 		_extfusectl_offer < <(_extfusectl_policies) ;;
-	bind:0 | unbind:0 | stats:0)
+	bind:0 | unbind:0 | stats:0 | latency:0 | top:0)
 		_extfusectl_offer < <(_extfusectl_mounts) ;;
+	latency:1)
+		_extfusectl_offer < <(printf '%s\n' on off) ;;
 	esac
 }
 

@@ -8,6 +8,8 @@
 
 #include "command.h"
 #include "extfuse_ctl.h"
+#include "monitor.h"
+#include "top.h"
 #include "view.h"
 
 static struct extfuse *open_module(const struct request *request)
@@ -79,7 +81,7 @@ static int run_policy_list(const struct request *request)
 static int run_bind(const struct request *request)
 {
 	struct extfuse *ef = open_module(request);
-	int fd;
+	int fd, err;
 
 	if (!ef)
 		return EXIT_FAILED;
@@ -88,9 +90,64 @@ static int run_bind(const struct request *request)
 		extfuse_close(ef);
 		return EXIT_FAILED;
 	}
-	return finish(request, ef, fd,
-		      extfuse_bind(ef, fd, request->args[1], request->ttl_ms,
-				   request->options & OPTION_REPLACE, NULL));
+	err = extfuse_bind(ef, fd, request->args[1], request->ttl_ms,
+			   request->options & OPTION_REPLACE, NULL);
+	if (!err && (request->options & OPTION_LATENCY))
+		err = extfuse_measure(ef, fd, true);
+	return finish(request, ef, fd, err);
+}
+
+static int run_latency(const struct request *request)
+{
+	bool on = !strcmp(request->args[1], "on");
+	struct extfuse *ef;
+	int fd;
+
+	if (!on && strcmp(request->args[1], "off"))
+		return command_misused(request, "say on or off");
+	ef = open_module(request);
+	if (!ef)
+		return EXIT_FAILED;
+	fd = open_mount(request);
+	if (fd < 0) {
+		extfuse_close(ef);
+		return EXIT_FAILED;
+	}
+	return finish(request, ef, fd, extfuse_measure(ef, fd, on));
+}
+
+static int run_monitor(const struct request *request)
+{
+	struct extfuse *ef = open_module(request);
+
+	if (!ef)
+		return EXIT_FAILED;
+	return finish(request, ef, -1, monitor(ef, stdout, request->options & OPTION_JSON));
+}
+
+#define DEFAULT_INTERVAL_MS 1000
+
+static int run_top(const struct request *request)
+{
+	struct top top = {
+		.out = stdout,
+		.json = request->options & OPTION_JSON,
+		.interval_ms = request->interval_ms ?: DEFAULT_INTERVAL_MS,
+		.count = request->count,
+		.fd = -1,
+	};
+	struct extfuse *ef = open_module(request);
+
+	if (!ef)
+		return EXIT_FAILED;
+	if (request->nr_args) {
+		top.fd = open_mount(request);
+		if (top.fd < 0) {
+			extfuse_close(ef);
+			return EXIT_FAILED;
+		}
+	}
+	return finish(request, ef, top.fd, top_run(&top, ef));
 }
 
 static int run_unbind(const struct request *request)
@@ -138,7 +195,11 @@ static int run_stats(const struct request *request)
 		}
 	}
 	view_start(&view, stdout, request->options & OPTION_JSON, mounts_of_self());
-	err = extfuse_stats(ef, fd, view_stats, &view);
+	view.latency = request->options & OPTION_LATENCY;
+	if (view.latency)
+		err = extfuse_latency(ef, fd, view_stats, &view);
+	else
+		err = extfuse_stats(ef, fd, view_stats, &view);
 	view_end(&view, !err);
 	return finish(request, ef, fd, err);
 }
@@ -189,7 +250,7 @@ const struct command commands[] = {
 		.run = run_policy_list,
 	}, {
 		.name = "bind",
-		.synopsis = "MOUNTPOINT POLICY [--ttl SECONDS] [--replace]",
+		.synopsis = "MOUNTPOINT POLICY [--ttl SECONDS] [--replace] [--latency]",
 		.help =
 "Let a loaded policy answer requests of the FUSE mount at MOUNTPOINT, until it is\n"
 "unbound or unmounted. Takes CAP_SYS_ADMIN.\n"
@@ -197,8 +258,9 @@ const struct command commands[] = {
 "  --ttl SECONDS  let the policy keep answers at least this long, even where the\n"
 "                 daemon gave them a shorter validity; fractions are allowed,\n"
 "                 0, the default, honours the daemon's\n"
-"  --replace      if the mount is bound already, exchange its policy\n",
-		.options = OPTION_TTL | OPTION_REPLACE,
+"  --replace      if the mount is bound already, exchange its policy\n"
+"  --latency      measure how long its requests take, see extfusectl latency\n",
+		.options = OPTION_TTL | OPTION_REPLACE | OPTION_LATENCY,
 		.min_args = 2,
 		.max_args = 2,
 		.run = run_bind,
@@ -220,14 +282,50 @@ const struct command commands[] = {
 		.run = run_list,
 	}, {
 		.name = "stats",
-		.synopsis = "[MOUNTPOINT] [--json]",
+		.synopsis = "[MOUNTPOINT] [--latency] [--json]",
 		.help =
 "Show how many requests the policy answered and how many went to the daemon, by\n"
 "opcode, of one or of all bound mounts; without CAP_SYS_ADMIN, of those that you\n"
-"mounted.\n",
-		.options = OPTION_JSON,
+"mounted.\n"
+"\n"
+"  --latency  show how long they took, too, for mounts on which it is measured\n",
+		.options = OPTION_JSON | OPTION_LATENCY,
 		.max_args = 1,
 		.run = run_stats,
+	}, {
+		.name = "latency",
+		.synopsis = "MOUNTPOINT on|off",
+		.help =
+"Measure how long the requests of a bound mount take, from now on, or stop that.\n"
+"stats --latency shows it. What was measured before is forgotten in both cases,\n"
+"unless it is on already. Takes CAP_SYS_ADMIN.\n",
+		.min_args = 2,
+		.max_args = 2,
+		.run = run_latency,
+	}, {
+		.name = "top",
+		.synopsis = "[MOUNTPOINT] [--interval SECONDS] [-n COUNT | --once] [--json]",
+		.help =
+"Show again and again how many requests a second are answered in the kernel and\n"
+"how many go to the daemon, by mount and opcode, of one or of all bound mounts;\n"
+"without CAP_SYS_ADMIN, of those that you mounted.\n"
+"\n"
+"  --interval SECONDS  between two samples; fractions are allowed, default 1\n"
+"  -n, --count COUNT   end after so many samples\n"
+"  --once              end after one\n"
+"  --json              print each sample as JSON, one a line\n",
+		.options = OPTION_JSON | OPTION_INTERVAL | OPTION_COUNT | OPTION_ONCE,
+		.max_args = 1,
+		.run = run_top,
+	}, {
+		.name = "monitor",
+		.synopsis = "[--json]",
+		.help =
+"Print what happens to bindings, one event a line, until interrupted: bound,\n"
+"replaced, unbound, gone, policy-off, fault; and lost, if more happened than could be\n"
+"read. Takes CAP_SYS_ADMIN.\n",
+		.options = OPTION_JSON,
+		.run = run_monitor,
 	}, {
 		.name = "version",
 		.synopsis = "[--json]",

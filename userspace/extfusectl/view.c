@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "histogram.h"
+#include "json.h"
 #include "text.h"
 #include "ttl.h"
 #include "view.h"
@@ -20,46 +22,18 @@ static const struct {
 
 /* --- JSON --- */
 
-static struct json_object *json_text(const char *s)
-{
-	char *text = text_for_json(s);
-	struct json_object *object = must(json_object_new_string(text));
-
-	free(text);
-	return object;
-}
-
-static struct json_object *json_u64(uint64_t n)
-{
-	return must(json_object_new_uint64(n));
-}
-
-static void json_print(struct json_object *object, FILE *out)
-{
-	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-					       JSON_C_TO_STRING_SPACED |
-					       JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
-}
-
 static struct json_object *json_conn(const struct view *view, const struct extfuse_conn_info *info)
 {
 	struct json_object *object = must(json_object_new_object());
-	struct json_object *points = must(json_object_new_array());
-	const struct mount *mount = NULL;
-	char dev[32];
-
-	while ((mount = mounts_next(&view->mounts, info->dev_major, info->dev_minor, mount)))
-		json_object_array_add(points, json_text(mount->mount_point));
-	snprintf(dev, sizeof(dev), "%u:%u", info->dev_major, info->dev_minor);
 
 	json_object_object_add(object, "conn", json_u64(info->conn));
-	json_object_object_add(object, "dev", json_text(dev));
+	json_object_object_add(object, "dev", json_dev(info->dev_major, info->dev_minor));
 	json_object_object_add(object, "policy", info->policy[0] ? json_text(info->policy) : NULL);
 	json_object_object_add(object, "ttl_ms", json_u64(info->ttl_ms));
 	json_object_object_add(object, "uid", json_u64(info->uid));
-	json_object_object_add(object, "mountpoints", points);
+	json_object_object_add(object, "mountpoints",
+			       json_mounts(&view->mounts, info->dev_major, info->dev_minor));
+	json_object_object_add(object, "latency", must(json_object_new_boolean(info->latency)));
 	return object;
 }
 
@@ -72,13 +46,17 @@ static void json_counts(struct json_object *object, const struct extfuse_op_stat
 	json_object_object_add(object, "background", json_u64(op->background));
 }
 
-static struct json_object *json_op(const struct extfuse_op_stats *op)
+static struct json_object *json_op(const struct view *view, const struct extfuse_op_stats *op)
 {
 	struct json_object *object = must(json_object_new_object());
 
 	json_object_object_add(object, "opcode", json_u64(op->opcode));
 	json_object_object_add(object, "name", json_text(extfuse_opcode_name(op->opcode)));
 	json_counts(object, op);
+	if (view->latency) {
+		json_object_object_add(object, "answered_ns", histogram_json(op->answered_ns));
+		json_object_object_add(object, "passed_ns", histogram_json(op->passed_ns));
+	}
 	return object;
 }
 
@@ -219,6 +197,21 @@ static void add_counts(struct view *view, const char *name, const struct extfuse
 		table_addf(&view->table, "%llu", (unsigned long long)counts[i]);
 }
 
+static void print_latency(struct view *view, const struct extfuse_conn_info *info,
+			  const struct extfuse_op_stats *ops, unsigned int nr_ops)
+{
+	unsigned int i;
+
+	if (!info->latency)
+		fprintf(view->out, "\ntimes are not measured: extfusectl latency MOUNTPOINT on\n");
+	for (i = 0; i < nr_ops; i++) {
+		histogram_print(view->out, extfuse_opcode_name(ops[i].opcode), "answered",
+				ops[i].answered_ns);
+		histogram_print(view->out, extfuse_opcode_name(ops[i].opcode), "passed",
+				ops[i].passed_ns);
+	}
+}
+
 /* Each connection has a table of its own, under a line that says which it is. */
 static void print_stats(struct view *view, const struct extfuse_conn_info *info,
 			const struct extfuse_op_stats *ops, unsigned int nr_ops)
@@ -240,6 +233,8 @@ static void print_stats(struct view *view, const struct extfuse_conn_info *info,
 	add_counts(view, "TOTAL", &total);
 	table_print(&view->table, view->out);
 	fprintf(view->out, "%.1f%% answered in the kernel\n", percent_answered(&total));
+	if (view->latency)
+		print_latency(view, info, ops, nr_ops);
 	free(policy);
 	free(point);
 }
@@ -258,7 +253,7 @@ int view_stats(const struct extfuse_conn_info *info, const struct extfuse_op_sta
 	}
 	array = must(json_object_new_array());
 	for (i = 0; i < nr_ops; i++)
-		json_object_array_add(array, json_op(&ops[i]));
+		json_object_array_add(array, json_op(view, &ops[i]));
 	sum = must(json_object_new_object());
 	json_counts(sum, &total);
 	json_object_object_add(sum, "percent_answered",

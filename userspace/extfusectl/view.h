@@ -18,6 +18,7 @@ struct json_object;
 struct view {
 	FILE *out;
 	bool json;
+	bool latency;		/* statistics with histograms */
 	struct mounts mounts;
 	/* One of these, depending on @json. */
 	struct table table;

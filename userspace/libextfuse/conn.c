@@ -92,6 +92,19 @@ int extfuse_unbind(struct extfuse *ef, int fd)
 	return explain(ef, err);
 }
 
+int extfuse_measure(struct extfuse *ef, int fd, bool on)
+{
+	struct reply reply;
+	int err;
+
+	if (fd < 0)
+		return fail(ef, EBADF, "%s", strerror(EBADF));
+	err = exchange(ef, build_latency(ef->family, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, fd, on),
+		       &reply);
+	reply_free(&reply);
+	return explain(ef, err);
+}
+
 int extfuse_policy_list(struct extfuse *ef,
 			int (*cb)(const struct extfuse_policy_info *info, void *arg), void *arg)
 {
@@ -124,10 +137,10 @@ int extfuse_conn_list(struct extfuse *ef,
 	return err;
 }
 
-int extfuse_stats(struct extfuse *ef, int fd,
-		  int (*cb)(const struct extfuse_conn_info *info,
-			    const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
-		  void *arg)
+typedef int (*stats_cb)(const struct extfuse_conn_info *info, const struct extfuse_op_stats *ops,
+			unsigned int nr_ops, void *arg);
+
+static int get_stats(struct extfuse *ef, int fd, struct nl_msg *request, stats_cb cb, void *arg)
 {
 	struct extfuse_conn_info info;
 	struct extfuse_op_stats *ops;
@@ -135,8 +148,7 @@ int extfuse_stats(struct extfuse *ef, int fd,
 	unsigned int i, nr_ops;
 	int err;
 
-	err = explain(ef, exchange(ef, build_fd_request(ef->family, EXTFUSE_CMD_STATS_GET,
-							NLM_F_DUMP, fd), &reply));
+	err = explain(ef, exchange(ef, request, &reply));
 	if (!err && fd >= 0 && !reply.nr)
 		err = fail(ef, ENOENT, "not bound");
 	for (i = 0; !err && i < reply.nr; i++) {
@@ -148,4 +160,16 @@ int extfuse_stats(struct extfuse *ef, int fd,
 	}
 	reply_free(&reply);
 	return err;
+}
+
+int extfuse_stats(struct extfuse *ef, int fd, stats_cb cb, void *arg)
+{
+	return get_stats(ef, fd, build_fd_request(ef->family, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP, fd),
+			 cb, arg);
+}
+
+int extfuse_latency(struct extfuse *ef, int fd, stats_cb cb, void *arg)
+{
+	return get_stats(ef, fd, build_latency(ef->family, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP, fd,
+					       true), cb, arg);
 }

@@ -41,11 +41,27 @@ struct extfuse_conn_info {
 	uint32_t uid;			/* owner of the mount */
 	uint32_t ttl_ms;
 	char policy[EXTFUSE_POLICY_NAME_LEN];	/* empty: policy was unloaded */
+	bool latency;			/* the times of its requests are measured */
 };
 
 struct extfuse_op_stats {
 	uint32_t opcode;
 	uint64_t answered, passed, errors, bugs, background;
+	/* Of extfuse_latency() only; see EXTFUSE_LATENCY_SHIFT. */
+	uint64_t answered_ns[EXTFUSE_LATENCY_BUCKETS];
+	uint64_t passed_ns[EXTFUSE_LATENCY_BUCKETS];
+};
+
+/* What happened to a binding; see enum extfuse_event_type. */
+struct extfuse_event {
+	uint32_t type;			/* a newer module may know more of them */
+	uint64_t conn;
+	uint32_t dev_major, dev_minor;
+	uint32_t uid;			/* owner of the mount */
+	char policy[EXTFUSE_POLICY_NAME_LEN];	/* empty: none */
+	char previous[EXTFUSE_POLICY_NAME_LEN];	/* EXTFUSE_EVENT_REPLACED */
+	uint32_t opcode;		/* EXTFUSE_EVENT_FAULT, else 0 */
+	char reason[128];		/* may be empty */
 };
 
 /* Connects to the module. NULL with errno ENOENT: module not loaded. */
@@ -104,6 +120,27 @@ int extfuse_stats(struct extfuse *ef, int fd,
 		  int (*cb)(const struct extfuse_conn_info *info,
 			    const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
 		  void *arg);
+
+/* The same with histograms, which are empty where extfuse_measure() is not on. */
+int extfuse_latency(struct extfuse *ef, int fd,
+		    int (*cb)(const struct extfuse_conn_info *info,
+			      const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
+		    void *arg);
+/* Measures the times of the requests of the mount that @fd is on, or not any more. */
+int extfuse_measure(struct extfuse *ef, int fd, bool on);
+
+/*
+ * Has the module tell this handle what happens from now on; afterwards it is good
+ * for the next two only. Takes CAP_SYS_ADMIN.
+ */
+int extfuse_events_start(struct extfuse *ef);
+/* To poll(2) for POLLIN before extfuse_event_next(). */
+int extfuse_events_fd(const struct extfuse *ef);
+/*
+ * Does not block: -EAGAIN if nothing has happened, -ENOBUFS if events were lost
+ * since the one before, as more happened than was read.
+ */
+int extfuse_event_next(struct extfuse *ef, struct extfuse_event *event);
 
 /* "LOOKUP" for FUSE_LOOKUP ...; "opcode 99" (static buffer) for an unknown one. */
 const char *extfuse_opcode_name(uint32_t opcode);

@@ -59,6 +59,17 @@ struct nl_msg *build_bind(int family, int fd, const char *policy, uint32_t ttl_m
 	return msg;
 }
 
+struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, bool on)
+{
+	struct nl_msg *msg = build_fd_request(family, cmd, flags, fd);
+
+	if (msg && nla_put_u8(msg, EXTFUSE_A_LATENCY, on)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
 /* --- replies --- */
 
 static const char *attr_name(int type)
@@ -73,6 +84,11 @@ static const char *attr_name(int type)
 		[EXTFUSE_A_BINDINGS] = "bindings",
 		[EXTFUSE_A_UID] = "owner",
 		[EXTFUSE_A_POLICY_FLAGS] = "policy flags",
+		[EXTFUSE_A_LATENCY] = "latency",
+		[EXTFUSE_A_EVENT] = "event",
+		[EXTFUSE_A_PREVIOUS] = "previous policy",
+		[EXTFUSE_A_REASON] = "reason",
+		[EXTFUSE_A_OPCODE] = "opcode",
 	};
 
 	return names[type] ? names[type] : "unnamed";
@@ -87,6 +103,8 @@ static const char *op_attr_name(int type)
 		[EXTFUSE_OP_A_ERRORS] = "errors",
 		[EXTFUSE_OP_A_BUGS] = "bugs",
 		[EXTFUSE_OP_A_BACKGROUND] = "background",
+		[EXTFUSE_OP_A_ANSWERED_NS] = "times of answered requests",
+		[EXTFUSE_OP_A_PASSED_NS] = "times of passed requests",
 	};
 
 	return names[type] ? names[type] : "unnamed";
@@ -185,6 +203,7 @@ int parse_bound(struct extfuse *ef, struct nlmsghdr *hdr, uint64_t *conn)
 int parse_conn(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_info *info)
 {
 	struct nlattr *attrs[EXTFUSE_A_MAX + 1];
+	uint8_t latency = 0;
 	uint32_t dev;
 	int err;
 
@@ -208,7 +227,71 @@ int parse_conn(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_inf
 	if (!err && attrs[EXTFUSE_A_TTL])
 		err = get_number(ef, attrs[EXTFUSE_A_TTL], attr_name(EXTFUSE_A_TTL),
 				 &info->ttl_ms, sizeof(info->ttl_ms));
+	if (!err && attrs[EXTFUSE_A_LATENCY]) {
+		err = get_number(ef, attrs[EXTFUSE_A_LATENCY], attr_name(EXTFUSE_A_LATENCY),
+				 &latency, sizeof(latency));
+		info->latency = latency;
+	}
 	return err;
+}
+
+/* Optional ones: what is not there stays as it is. */
+static int get_event_details(struct extfuse *ef, struct nlattr **attrs,
+			     struct extfuse_event *event)
+{
+	int err = 0;
+
+	if (attrs[EXTFUSE_A_POLICY])
+		err = get_string(ef, attrs[EXTFUSE_A_POLICY], attr_name(EXTFUSE_A_POLICY),
+				 event->policy, sizeof(event->policy));
+	if (!err && attrs[EXTFUSE_A_PREVIOUS])
+		err = get_string(ef, attrs[EXTFUSE_A_PREVIOUS], attr_name(EXTFUSE_A_PREVIOUS),
+				 event->previous, sizeof(event->previous));
+	if (!err && attrs[EXTFUSE_A_REASON])
+		err = get_string(ef, attrs[EXTFUSE_A_REASON], attr_name(EXTFUSE_A_REASON),
+				 event->reason, sizeof(event->reason));
+	if (!err && attrs[EXTFUSE_A_OPCODE])
+		err = get_number(ef, attrs[EXTFUSE_A_OPCODE], attr_name(EXTFUSE_A_OPCODE),
+				 &event->opcode, sizeof(event->opcode));
+	return err;
+}
+
+int parse_event(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_event *event)
+{
+	struct nlattr *attrs[EXTFUSE_A_MAX + 1];
+	uint32_t dev;
+	int err;
+
+	memset(event, 0, sizeof(*event));
+	err = parse_attrs(ef, hdr, attrs) ?:
+	      get_number(ef, attrs[EXTFUSE_A_EVENT], attr_name(EXTFUSE_A_EVENT), &event->type,
+			 sizeof(event->type)) ?:
+	      get_number(ef, attrs[EXTFUSE_A_CONN], attr_name(EXTFUSE_A_CONN), &event->conn,
+			 sizeof(event->conn)) ?:
+	      get_number(ef, attrs[EXTFUSE_A_DEV], attr_name(EXTFUSE_A_DEV), &dev, sizeof(dev)) ?:
+	      get_number(ef, attrs[EXTFUSE_A_UID], attr_name(EXTFUSE_A_UID), &event->uid,
+			 sizeof(event->uid));
+	if (err)
+		return err;
+	event->dev_major = dev >> 20;
+	event->dev_minor = dev & 0xfffff;
+	return get_event_details(ef, attrs, event);
+}
+
+/* Buckets after the last one that is not 0 are left out, or all of them. */
+static int get_histogram(struct extfuse *ef, struct nlattr **attrs, int type,
+			 uint64_t to[EXTFUSE_LATENCY_BUCKETS])
+{
+	const struct nlattr *attr = attrs[type];
+
+	memset(to, 0, EXTFUSE_LATENCY_BUCKETS * sizeof(*to));
+	if (!attr)
+		return 0;
+	if (nla_len(attr) % sizeof(*to) ||
+	    (size_t)nla_len(attr) > EXTFUSE_LATENCY_BUCKETS * sizeof(*to))
+		return bad_reply(ef, op_attr_name(type), "has a wrong size for the attribute");
+	memcpy(to, nla_data(attr), nla_len(attr));
+	return 0;
 }
 
 static int parse_op(struct extfuse *ef, struct nlattr *nest, struct extfuse_op_stats *op)
@@ -235,7 +318,8 @@ static int parse_op(struct extfuse *ef, struct nlattr *nest, struct extfuse_op_s
 	for (i = 0; !err && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		err = get_number(ef, attrs[numbers[i].type], op_attr_name(numbers[i].type),
 				 numbers[i].to, sizeof(*numbers[i].to));
-	return err;
+	return err ?: get_histogram(ef, attrs, EXTFUSE_OP_A_ANSWERED_NS, op->answered_ns) ?:
+	       get_histogram(ef, attrs, EXTFUSE_OP_A_PASSED_NS, op->passed_ns);
 }
 
 static int by_opcode(const void *a, const void *b)

@@ -16,6 +16,7 @@ struct nlmsghdr;
  */
 struct nl_msg *build_request(int family, uint8_t cmd, int flags);
 struct nl_msg *build_fd_request(int family, uint8_t cmd, int flags, int fd);
+struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, bool on);
 struct nl_msg *build_bind(int family, int fd, const char *policy, uint32_t ttl_ms, bool replace);
 
 /*
@@ -25,6 +26,7 @@ struct nl_msg *build_bind(int family, int fd, const char *policy, uint32_t ttl_m
 int parse_version(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_version *v);
 int parse_policy(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_policy_info *info);
 int parse_conn(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_info *info);
+int parse_event(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_event *event);
 int parse_bound(struct extfuse *ef, struct nlmsghdr *hdr, uint64_t *conn);
 /* As parse_conn(); @ops, by ascending opcode, is for the caller to free(). */
 int parse_stats(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_info *info,

@@ -57,6 +57,23 @@ static void good_lines(void **state)
 	assert_int_equal(request.nr_args, 0);
 	assert_int_equal(parse(&request, "stats /mnt --json"), -1);
 	assert_int_equal(request.nr_args, 1);
+	assert_int_equal(parse(&request, "bind /mnt mdcache --latency"), -1);
+	assert_int_equal(request.options, OPTION_LATENCY);
+	assert_int_equal(parse(&request, "stats --latency --json"), -1);
+	assert_int_equal(request.options, OPTION_LATENCY | OPTION_JSON);
+	assert_int_equal(parse(&request, "latency /mnt off"), -1);
+	assert_string_equal(request.args[1], "off");
+	assert_int_equal(parse(&request, "monitor --json"), -1);
+	assert_int_equal(parse(&request, "top"), -1);
+	assert_int_equal(request.count, 0);
+	assert_int_equal(request.interval_ms, 0);
+	assert_int_equal(parse(&request, "top /mnt -n 3 --interval 0.25"), -1);
+	assert_int_equal(request.count, 3);
+	assert_int_equal(request.interval_ms, 250);
+	assert_int_equal(parse(&request, "top --once"), -1);
+	assert_int_equal(request.count, 1);
+	assert_int_equal(parse(&request, "top --count=4294967295"), -1);
+	assert_int_equal(request.count, UINT32_MAX);
 	/* Unambiguous beginnings of options are as good, as everywhere. */
 	assert_int_equal(parse(&request, "list --js"), -1);
 }
@@ -96,6 +113,9 @@ static void usage_errors(void **state)
 		"bind /mnt", "bind /mnt a b", "bind /mnt a --ttl", "bind /mnt a --ttl -1",
 		"bind /mnt a --ttl x", "bind /mnt a --json", "bind /mnt a -r", "unbind",
 		"unbind /mnt --replace", "list /mnt", "list --ttl 1", "list -xh", "stats a b",
+		"latency /mnt", "latency /mnt maybe", "monitor x", "monitor -n 1", "top a b", "top -n",
+		"top -n 0", "top -n x", "top -n 1x", "top -n -1", "top --count 4294967296",
+		"top --interval 0", "top --interval -1", "top --interval 2147483.648", "list -n 1",
 		"stats --frobnicate", "stats --json=1", "version x", "polic list", "policy\\ list",
 	};
 	unsigned int i;
@@ -166,6 +186,10 @@ static void no_module(void **state)
 		{ "list --json", "list" },
 		{ "stats", "stats" },
 		{ "stats / --json", "stats /" },
+		{ "stats --latency", "stats" },
+		{ "latency / on", "latency /" },
+		{ "monitor --json", "monitor" },
+		{ "top / --once", "top /" },
 	};
 	char expected[256];
 	unsigned int i;

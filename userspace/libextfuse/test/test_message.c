@@ -98,6 +98,20 @@ static void requests_leave_out(void **state)
 	nlmsg_free(msg);
 }
 
+static void latency_request(void **state)
+{
+	struct nl_msg *msg = build_latency(FAMILY, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, 5, false);
+	struct nlattr *attrs[EXTFUSE_A_MAX + 1];
+
+	(void)state;
+	assert_int_equal(genlmsg_hdr(nlmsg_hdr(msg))->cmd, EXTFUSE_CMD_CONN_SET);
+	assert_int_equal(nlmsg_parse(nlmsg_hdr(msg), GENL_HDRLEN, attrs, EXTFUSE_A_MAX, NULL), 0);
+	assert_int_equal(nla_get_u32(attrs[EXTFUSE_A_FD]), 5);
+	assert_int_equal(nla_len(attrs[EXTFUSE_A_LATENCY]), 1);
+	assert_int_equal(nla_get_u8(attrs[EXTFUSE_A_LATENCY]), 0);
+	nlmsg_free(msg);
+}
+
 /* --- good replies --- */
 
 static void version(void **state)
@@ -202,6 +216,114 @@ static void stats_of_nothing(void **state)
 	assert_int_equal(parse_stats(&ef, nlmsg_hdr(msg), &info, &ops, &nr), 0);
 	assert_int_equal(nr, 0);
 	assert_null(ops);
+	nlmsg_free(msg);
+}
+
+static void histograms(void **state)
+{
+	uint64_t counts[EXTFUSE_LATENCY_BUCKETS + 1];
+	struct nl_msg *msg = conn_reply();
+	struct extfuse_conn_info info;
+	struct extfuse_op_stats *ops;
+	struct nlattr *nest;
+	unsigned int nr, i;
+
+	(void)state;
+	for (i = 0; i <= EXTFUSE_LATENCY_BUCKETS; i++)
+		counts[i] = i + 1;
+	nla_put_u8(msg, EXTFUSE_A_LATENCY, 1);
+	put_op(msg, 1, 1);
+	nest = nla_find(nlmsg_attrdata(nlmsg_hdr(msg), GENL_HDRLEN),
+			nlmsg_attrlen(nlmsg_hdr(msg), GENL_HDRLEN), EXTFUSE_A_OP);
+	nla_put(msg, EXTFUSE_OP_A_ANSWERED_NS, 3 * sizeof(*counts), counts);
+	nla_nest_end(msg, nest);
+	assert_int_equal(parse_stats(&ef, nlmsg_hdr(msg), &info, &ops, &nr), 0);
+	assert_true(info.latency);
+	assert_int_equal(nr, 1);
+	assert_int_equal(ops[0].answered_ns[2], 3);
+	assert_int_equal(ops[0].answered_ns[3], 0);
+	assert_int_equal(ops[0].passed_ns[0], 0);
+	free(ops);
+
+	/* All of them; one more than there are, or half of one, is another protocol. */
+	nla_put(msg, EXTFUSE_OP_A_PASSED_NS, sizeof(counts) - sizeof(*counts), counts);
+	nla_nest_end(msg, nest);
+	assert_int_equal(parse_stats(&ef, nlmsg_hdr(msg), &info, &ops, &nr), 0);
+	assert_int_equal(ops[0].passed_ns[EXTFUSE_LATENCY_BUCKETS - 1], EXTFUSE_LATENCY_BUCKETS);
+	free(ops);
+	nla_put(msg, EXTFUSE_OP_A_PASSED_NS, sizeof(counts), counts);
+	nla_nest_end(msg, nest);
+	assert_int_equal(parse_stats(&ef, nlmsg_hdr(msg), &info, &ops, &nr), -EPROTO);
+	assert_non_null(strstr(ef.error, "times of passed requests"));
+	nla_put(msg, EXTFUSE_OP_A_PASSED_NS, 12, counts);
+	nla_nest_end(msg, nest);
+	assert_int_equal(parse_stats(&ef, nlmsg_hdr(msg), &info, &ops, &nr), -EPROTO);
+	nlmsg_free(msg);
+}
+
+static struct nl_msg *event_message(uint32_t type)
+{
+	struct nl_msg *msg = reply(EXTFUSE_CMD_EVENT);
+
+	nla_put_u32(msg, EXTFUSE_A_EVENT, type);
+	nla_put_u64(msg, EXTFUSE_A_CONN, 0x1122334455667788);
+	nla_put_u32(msg, EXTFUSE_A_DEV, 3 << 20 | 0x54321);
+	nla_put_u32(msg, EXTFUSE_A_UID, 1000);
+	return msg;
+}
+
+static void event(void **state)
+{
+	struct nl_msg *msg = event_message(EXTFUSE_EVENT_FAULT);
+	struct extfuse_event event;
+
+	(void)state;
+	/* The least there is. */
+	memset(&event, 0xff, sizeof(event));
+	assert_int_equal(parse_event(&ef, nlmsg_hdr(msg), &event), 0);
+	assert_int_equal(event.type, EXTFUSE_EVENT_FAULT);
+	assert_true(event.conn == 0x1122334455667788);
+	assert_int_equal(event.dev_major, 3);
+	assert_int_equal(event.dev_minor, 0x54321);
+	assert_int_equal(event.uid, 1000);
+	assert_string_equal(event.policy, "");
+	assert_string_equal(event.previous, "");
+	assert_string_equal(event.reason, "");
+	assert_int_equal(event.opcode, 0);
+
+	nla_put_string(msg, EXTFUSE_A_POLICY, "mdcache");
+	nla_put_string(msg, EXTFUSE_A_PREVIOUS, "count");
+	nla_put_string(msg, EXTFUSE_A_REASON, "why not");
+	nla_put_u32(msg, EXTFUSE_A_OPCODE, 3);
+	nla_put_u32(msg, EXTFUSE_A_MAX + 1, 1);
+	assert_int_equal(parse_event(&ef, nlmsg_hdr(msg), &event), 0);
+	assert_string_equal(event.policy, "mdcache");
+	assert_string_equal(event.previous, "count");
+	assert_string_equal(event.reason, "why not");
+	assert_int_equal(event.opcode, 3);
+	nlmsg_free(msg);
+}
+
+static void bad_events(void **state)
+{
+	struct nl_msg *msg = reply(EXTFUSE_CMD_EVENT);
+	struct extfuse_event event;
+	char reason[200];
+
+	(void)state;
+	assert_int_equal(parse_event(&ef, nlmsg_hdr(msg), &event), -EPROTO);
+	assert_non_null(strstr(ef.error, "attribute event"));
+	nlmsg_free(msg);
+
+	msg = event_message(1);
+	nla_put_u64(msg, EXTFUSE_A_OPCODE, 1);
+	assert_int_equal(parse_event(&ef, nlmsg_hdr(msg), &event), -EPROTO);
+	nlmsg_free(msg);
+
+	memset(reason, 'x', sizeof(reason));
+	msg = event_message(1);
+	nla_put(msg, EXTFUSE_A_REASON, sizeof(reason), reason);
+	assert_int_equal(parse_event(&ef, nlmsg_hdr(msg), &event), -EPROTO);
 	nlmsg_free(msg);
 }
 
@@ -477,6 +599,10 @@ int main(void)
 		cmocka_unit_test(conn_of_unloaded_policy),
 		cmocka_unit_test(stats),
 		cmocka_unit_test(stats_of_nothing),
+		cmocka_unit_test(latency_request),
+		cmocka_unit_test(histograms),
+		cmocka_unit_test(event),
+		cmocka_unit_test(bad_events),
 		cmocka_unit_test(missing),
 		cmocka_unit_test(wrong_sizes),
 		cmocka_unit_test(long_strings),

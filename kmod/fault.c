@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A policy whose answers are refused costs its mount time and does nothing for
+ * it. After so many in a row, from all tasks together, it is taken off the
+ * binding, and the mount goes on with its daemon alone.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/ratelimit.h>
+
+#include "fault.h"
+#include "netlink.h"
+#include "trace.h"
+
+static unsigned int fault_limit = 1000;
+module_param(fault_limit, uint, 0644);
+MODULE_PARM_DESC(fault_limit,
+		 "Invalid answers in a row after which a policy is taken off a mount, 0: never");
+
+static bool too_many(unsigned int faults)
+{
+	unsigned int limit = READ_ONCE(fault_limit);
+
+	return limit && faults >= limit;
+}
+
+void extfuse_fault(struct extfuse_ctx *ctx, const char *policy)
+{
+	struct extfuse_conn *conn = ctx->conn;
+	unsigned int faults = atomic_inc_return(&conn->faults);
+
+	trace_extfuse_policy_bug(conn, policy, ctx->req.opcode, ctx->req.nodeid, faults);
+	WRITE_ONCE(conn->fault_opcode, ctx->req.opcode);
+	if (!too_many(faults))
+		return;
+	/* the work item holds a reference while it is pending */
+	extfuse_conn_get(conn);
+	if (!queue_work(extfuse_wq, &conn->fault_work))
+		extfuse_conn_put(conn);
+}
+
+static void take_off(struct extfuse_conn *conn, const struct extfuse_policy *policy,
+		     unsigned int faults)
+{
+	struct extfuse_event event = {
+		.type = EXTFUSE_EVENT_FAULT,
+		.opcode = READ_ONCE(conn->fault_opcode),
+	};
+	char reason[80];
+
+	/* the policy may be gone when it is off */
+	strscpy(event.policy, policy->name);
+	snprintf(reason, sizeof(reason), "%u invalid answers in a row, the last one to opcode %u",
+		 faults, event.opcode);
+	event.reason = reason;
+	extfuse_conn_set_policy(conn, NULL, "fault");
+	pr_warn_ratelimited("policy %s taken off connection %llu (%u:%u): %s\n", event.policy,
+			    conn->id, MAJOR(conn->dev), MINOR(conn->dev), reason);
+	extfuse_netlink_event(conn, &event);
+}
+
+/* The count is the current policy's: it begins anew with each, and is read under the mutex. */
+void extfuse_fault_work(struct work_struct *work)
+{
+	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, fault_work);
+	struct extfuse_policy *policy;
+	unsigned int faults;
+
+	mutex_lock(&extfuse_mutex);
+	policy = rcu_dereference_protected(conn->policy, lockdep_is_held(&extfuse_mutex));
+	faults = atomic_read(&conn->faults);
+	if (policy && too_many(faults))
+		take_off(conn, policy, faults);
+	mutex_unlock(&extfuse_mutex);
+	extfuse_conn_put(conn);
+}
