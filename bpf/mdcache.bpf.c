@@ -981,6 +981,8 @@ int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_
 	__u8 one = 1;
 
 	check_handle(req, error);
+	if (req->opcode == FUSE_OPENDIR)
+		return 0;
 	if (req->opcode != FUSE_OPEN)
 		key.nodeid = req->cookie[OTHER];	/* see created() */
 	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
@@ -1199,6 +1201,33 @@ int BPF_PROG(mdcache_statfs_done, struct extfuse_req *req, const struct fuse_sta
 	return 0;
 }
 
+/* What began with change_node(), or change_permissions(). */
+static __always_inline int changed_node(struct extfuse_req *req)
+{
+	if (!req->cookie[BEGUN])
+		return 0;
+	end_permissions(req);
+	if (req->cookie[OTHER])
+		end_node(req, req->cookie[OTHER]);
+	end_node(req, req->nodeid);
+	end_any(req);
+	return 0;
+}
+
+SEC("struct_ops/read_done")
+int BPF_PROG(mdcache_read_done, struct extfuse_req *req, __u32 size, int error)
+{
+	check_handle(req, error);
+	return changed_node(req);
+}
+
+SEC("struct_ops/dir_done")
+int BPF_PROG(mdcache_dir_done, struct extfuse_req *req, __u32 size, int error)
+{
+	check_handle(req, error);
+	return changed_node(req);
+}
+
 SEC("struct_ops/done")
 int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 {
@@ -1217,16 +1246,8 @@ int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 			learn_access(req, error);
 		return 0;
 	default:
-		break;
+		return changed_node(req);
 	}
-	if (!req->cookie[BEGUN])
-		return 0;
-	end_permissions(req);
-	if (req->cookie[OTHER])
-		end_node(req, req->cookie[OTHER]);
-	end_node(req, req->nodeid);
-	end_any(req);
-	return 0;
 }
 
 /* The daemon's notifications */
@@ -1318,6 +1339,8 @@ struct extfuse_ops mdcache = {
 	.entry_done = (void *)mdcache_entry_done,
 	.attr_done = (void *)mdcache_attr_done,
 	.open_done = (void *)mdcache_open_done,
+	.read_done = (void *)mdcache_read_done,
+	.dir_done = (void *)mdcache_dir_done,
 	.xattr_done = (void *)mdcache_xattr_done,
 	.link_target_done = (void *)mdcache_link_target_done,
 	.statfs_done = (void *)mdcache_statfs_done,

@@ -297,7 +297,7 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	struct extfuse_ctx ctx;
 	int ret;
 
-	ops = op ? conn_ops(conn, &policy) : NULL;
+	ops = op && op->background ? conn_ops(conn, &policy) : NULL;
 	if (!ops || !xf_fiq_connected(fiq)) {
 		pass(conn, fiq, req);
 		return;
