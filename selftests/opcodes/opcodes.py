@@ -440,6 +440,75 @@ def readahead():
         within(5, lambda: policy.hear(fuse.READ)[1] > before)
 
 
+def cached(daemon):
+    """What statx() sees, which the policy knows the second time."""
+    seen = statx(daemon.path("f"))
+    asked = daemon.count(fuse.STATX)
+    equal("statx again", statx(daemon.path("f")), seen)
+    equal("STATX at the daemon", daemon.count(fuse.STATX), asked)
+    return seen
+
+
+@contextlib.contextmanager
+def with_mdcache(*ttl):
+    with mounted() as daemon:
+        extfusectl("policy", "load", "mdcache")
+        try:
+            extfusectl("bind", daemon.at, "mdcache", "--replace", *ttl)
+            os.statvfs(daemon.at)
+            yield daemon
+        finally:
+            extfusectl("policy", "unload", "mdcache")
+
+
+@test("mdcache keeps STATX, and what changes it is seen")
+def statx_cache():
+    with with_mdcache("--ttl", "3600") as daemon:
+        equal("first", cached(daemon), (fuse.SIZE, fuse.BTIME, stat.S_IFREG | 0o666))
+        os.chmod(daemon.path("f"), 0o600)
+        equal("after chmod", cached(daemon)[2], stat.S_IFREG | 0o600)
+        os.truncate(daemon.path("f"), 77)
+        equal("after truncate", cached(daemon)[0], 77)
+        with opened(daemon.path("f"), os.O_RDWR) as fd:
+            os.pwrite(fd, b"four", 1000)
+            equal("after write", cached(daemon)[0], 1004)
+        # what the kernel cannot know
+        daemon.btime = 99
+        daemon.inval_inode(fuse.FILE)
+        equal("after INVAL_INODE", cached(daemon)[1], 99)
+
+
+@test("mdcache keeps no STATX that is older than a change")
+def statx_race():
+    with with_mdcache("--ttl", "3600") as daemon:
+        statx(daemon.path("f"))
+
+        def change():
+            daemon.btime = 7
+            daemon.inval_inode(fuse.FILE)
+
+        daemon.inval_inode(fuse.FILE)
+        daemon.before_reply[fuse.STATX] = change
+        statx(daemon.path("f"))
+        equal("the second", cached(daemon)[1], 7)
+
+
+@test("mdcache keeps STATX as long as the daemon said, and no longer")
+def statx_ttl():
+    with with_mdcache() as daemon:
+        for asked in (1, 2):
+            statx(daemon.path("f"))
+            equal("without validity", daemon.count(fuse.STATX), asked)
+        daemon.valid = 1
+        start = time.monotonic()
+        statx(daemon.path("f"))
+        daemon.btime = 8
+        while time.monotonic() < start + 0.8:
+            statx(daemon.path("f"))
+        time.sleep(max(0, start + 1.2 - time.monotonic()))
+        equal("after a second", statx(daemon.path("f"))[1], 8)
+
+
 @contextlib.contextmanager
 def block_device():
     with tempfile.NamedTemporaryFile() as image:

@@ -12,7 +12,8 @@ import stat
 import struct
 import threading
 
-LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE = 1, 2, 3, 14, 15, 17, 18
+LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE = (
+    1, 2, 3, 4, 14, 15, 16, 17, 18)
 FSYNC, FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, FSYNCDIR, GETLK, SETLK, SETLKW = (
     20, 25, 26, 27, 28, 29, 30, 31, 32, 33)
 ACCESS, INTERRUPT, BMAP, DESTROY, POLL, BATCH_FORGET, READDIRPLUS, LSEEK, SYNCFS, STATX = (
@@ -33,19 +34,20 @@ def mode_of(nodeid):
     return stat.S_IFREG | 0o666 if nodeid == FILE else stat.S_IFDIR | 0o777
 
 
-def attr(nodeid):
-    size = SIZE if nodeid == FILE else 0
-    return struct.pack("6Q10I", nodeid, size, 0, 1, 2, 3, 0, 0, 0, mode_of(nodeid), 1, 0, 0, 0,
-                       4096, 0)
+def attr(nodeid, size=None, mode=None):
+    if size is None:
+        size = SIZE if nodeid == FILE else 0
+    return struct.pack("6Q10I", nodeid, size, 0, 1, 2, 3, 0, 0, 0, mode or mode_of(nodeid), 1, 0, 0,
+                       0, 4096, 0)
 
 
-def entry(nodeid):
-    return struct.pack("4Q2I", nodeid, 0, 0, 0, 0, 0) + attr(nodeid)
+def entry(nodeid, attributes=None):
+    return struct.pack("4Q2I", nodeid, 0, 0, 0, 0, 0) + (attributes or attr(nodeid))
 
 
-def statx(nodeid, mode=None, size=SIZE, mask=0xfff, nsec=0, btime=BTIME):
+def statx(nodeid, mode=None, size=SIZE, mask=0xfff, nsec=0, btime=BTIME, valid=0):
     time = struct.Struct("qIi")
-    return (struct.pack("QII16x", 0, 0, 0) +
+    return (struct.pack("QII16x", valid, 0, 0) +
             struct.pack("IIQIIIHxxQQQQ", mask, 4096, 0, 1, 0, 0,
                         mode_of(nodeid) if mode is None else mode, nodeid, size, 0, 0) +
             time.pack(1, 0, 0) + time.pack(btime, 0, 0) + time.pack(3, 0, 0) +
@@ -66,6 +68,8 @@ class Daemon:
         self.at, self.flags = at, flags
         self.asked = []
         self.lookups = {}
+        self.before_reply = {}  # opcode: called when the answer is made, and not yet sent
+        self.size, self.mode, self.btime, self.valid = SIZE, mode_of(FILE), BTIME, 0
         self.fd = os.open("/dev/fuse", os.O_RDWR)
         options = f"fd={self.fd},rootmode=40000,user_id=0,group_id=0,default_permissions"
         if device:
@@ -115,10 +119,17 @@ class Daemon:
                 reply, error = self.answer(opcode, nodeid, body), 0
             except OSError as e:
                 reply, error = b"", e.errno
+            self.before_reply.pop(opcode, lambda: None)()
             try:
                 os.write(self.fd, struct.pack("IiQ", 16 + len(reply), -error, unique) + reply)
             except OSError:
                 pass
+
+    def inval_inode(self, nodeid):
+        os.write(self.fd, struct.pack("IiQQqq", 16 + 24, 2, 0, nodeid, -1, 0))
+
+    def attr_of(self, nodeid):
+        return attr(nodeid, self.size, self.mode) if nodeid == FILE else attr(nodeid)
 
     def forget(self, opcode, nodeid, body):
         if opcode == FORGET:
@@ -153,11 +164,21 @@ class Daemon:
             child = NAMES.get(body.split(b"\0")[0])
             if nodeid != ROOT or not child:
                 raise OSError(errno.ENOENT, "")
-            return entry(self.looked_up(child))
-        if opcode == GETATTR:
-            return struct.pack("QII", 0, 0, 0) + attr(nodeid)
+            return entry(self.looked_up(child), self.attr_of(child))
+        if opcode == SETATTR:
+            valid, size, mode = struct.unpack_from("I12xQ44xI", body)
+            self.mode = mode if valid & 1 else self.mode
+            self.size = size if valid & 8 else self.size
+        if opcode in (GETATTR, SETATTR):
+            return struct.pack("QII", self.valid, 0, 0) + self.attr_of(nodeid)
         if opcode == STATX:
-            return statx(nodeid, size=SIZE if nodeid == FILE else 0)
+            if nodeid != FILE:
+                return statx(nodeid, size=0, valid=self.valid)
+            return statx(nodeid, self.mode, self.size, btime=self.btime, valid=self.valid)
+        if opcode == WRITE:
+            _, off, size = struct.unpack_from("QQI", body)
+            self.size = max(self.size, off + size)
+            return struct.pack("Ixxxx", size)
         if opcode in (OPEN, OPENDIR):
             return struct.pack("QIi", 100 + len(self.asked), 0, 0)
         if opcode in (READDIR, READDIRPLUS):
