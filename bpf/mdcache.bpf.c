@@ -365,10 +365,11 @@ static __always_inline __s64 vfs_validity(__u64 expires, __u64 vfs_expires)
  * Copies the cached attributes to @attr. Returns ns that the VFS may keep them,
  * or -1 if there are none to serve. Those of a backing file come from there;
  * @backing_id receives its id then (only @attr->ino is good), where the caller
- * can sleep to ask; the others do not get them.
+ * can sleep to ask; the others do not get them. @ttl receives what the daemon last
+ * allowed, also if the attributes are not true any more.
  */
 static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_attr *attr,
-					__u32 *backing_id)
+					__u32 *backing_id, __u64 *ttl)
 {
 	const struct attr_val *val = bpf_map_lookup_elem(&attrs, key);
 	struct attr_val head;
@@ -397,6 +398,8 @@ static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_
 	if (sum != READ_ONCE(val->sum) ||
 	    head.life != READ_ONCE(*node_life(key->conn, key->nodeid)))
 		return -1;
+	if (ttl)
+		*ttl = head.ttl;
 	if (head.backing_id) {
 		if (!backing_id)
 			return -1;
@@ -465,7 +468,7 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 	if (uncached(req))
 		return EXTFUSE_PASS;
 	node_key(&key, req, req->nodeid);
-	valid = serve_attr(&key, &out->attr, &backing_id);
+	valid = serve_attr(&key, &out->attr, &backing_id, NULL);
 	if (backing_id && (backing_id != backing_id_of(req, req->nodeid) ||
 			   extfuse_backing_getattr(req, backing_id, &out->attr)))
 		valid = -1;
@@ -561,7 +564,7 @@ int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out
 		return EXTFUSE_PASS;
 	if (val.nodeid && val.attr_ttl) {
 		node_key(&node, req, val.nodeid);
-		valid = serve_attr(&node, &out->attr, NULL);
+		valid = serve_attr(&node, &out->attr, NULL, NULL);
 		if (valid < 0)
 			return EXTFUSE_PASS;
 		if (valid) {
@@ -1051,20 +1054,20 @@ static __always_inline __u64 data_expires(const struct extfuse_req *req, bool no
 	struct fuse_attr attr;
 	struct attr_val *val;
 	struct node_key key;
+	__u64 expires, ttl = 0;
 	__u32 backing_id;
-	__u64 expires;
 
 	if (req->ttl) {
 		expires = later(now, req->ttl);
 		return expires > now ? expires : 0;
 	}
 	node_key(&key, req, req->nodeid);
-	if (serve_attr(&key, &attr, &backing_id) < 0 && !now_on)
+	if (serve_attr(&key, &attr, &backing_id, &ttl) < 0 && !now_on)
 		return 0;
+	if (now_on)
+		return ttl ? later(now, ttl) : 0;
 	val = bpf_map_lookup_elem(&attrs, &key);
-	if (!val)
-		return 0;
-	expires = now_on ? later(now, READ_ONCE(val->ttl)) : READ_ONCE(val->expires);
+	expires = val ? READ_ONCE(val->expires) : 0;
 	return expires > now ? expires : 0;
 }
 
