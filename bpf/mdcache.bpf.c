@@ -1127,9 +1127,13 @@ static __always_inline int serve_data(struct extfuse_req *req, const struct data
 static __always_inline int learn_data(struct extfuse_req *req, const struct data_key *key,
 				      int error, bool no_caps)
 {
-	struct data_val val = { .stamp = req->cookie[no_caps ? STAMP_ALL : STAMP],
-				.no_caps = no_caps };
+	__u64 stamp = req->cookie[STAMP], caps = req->cookie[STAMP_ALL];
+	struct data_val val = { .no_caps = no_caps };
 
+	/* two loads at fixed offsets, which is all that the verifier allows */
+	barrier_var(stamp);
+	barrier_var(caps);
+	val.stamp = no_caps ? caps : stamp;
 	val.len = error ?: extfuse_reply_data(req, val.data, sizeof(val.data));
 	/* a question for the size alone, or too large a value */
 	if (error || val.len >= 0)
