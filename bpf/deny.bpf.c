@@ -48,7 +48,7 @@ static long step(__u64 i, struct match *m)
 /* @which: the name that is asked for, or would come into being; -1: none */
 static __noinline int check(struct extfuse_req *req, int which)
 {
-	struct match m = { .hit = zero };
+	struct match m = { .mark = zero, .hit = zero };
 	char *pattern;
 
 	if (bpf_map_lookup_elem(&users, &(__u32){ req->uid }))
@@ -59,7 +59,7 @@ static __noinline int check(struct extfuse_req *req, int which)
 		pattern = bpf_map_lookup_elem(&patterns, &i);
 		if (!pattern)
 			break;
-		__builtin_memcpy(m.pattern, pattern, sizeof(m.pattern) - 1);
+		bpf_probe_read_kernel(m.pattern, sizeof(m.pattern) - 1, pattern);
 		m.p = zero;
 		m.n = zero;
 		m.star = zero;
