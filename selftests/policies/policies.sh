@@ -213,13 +213,17 @@ changes_nothing()
 		[ "$before" = "$(ls -lR --time-style=full-iso "$low")" ] || no "something changed"
 }
 
+write_7()
+{
+	dd if=/dev/zero bs=4 count=1 status=none >&7
+}
+
 # What was open before the bind cannot be written to any more.
 changes_nothing_open()
 {
 	serve readonly && extfusectl unbind "$mnt" && exec 7<>"$mnt/file" &&
 		extfusectl bind "$mnt" readonly && stat -f "$mnt" >/dev/null || return
-	fails "Read-only" dd if=/dev/zero of=/proc/self/fd/7 oflag=nonblock conv=notrunc,fsync count=1 \
-		status=none
+	fails "Read-only" write_7
 	set -- $?
 	exec 7>&-
 	[ "$1" = 0 ] && [ "$(cat "$low/file")" = text ]
