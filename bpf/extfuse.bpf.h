@@ -71,22 +71,40 @@ struct extfuse_ops {
 	int (*removexattr)(struct extfuse_req *req);
 	int (*flush)(struct extfuse_req *req, const struct fuse_flush_in *in);
 	char name[EXTFUSE_POLICY_NAME_LEN];
+	int (*opendir)(struct extfuse_req *req, const struct fuse_open_in *in,
+		       struct fuse_open_out *out);
 	int (*readdir)(struct extfuse_req *req, const struct fuse_read_in *in);
+	int (*releasedir)(struct extfuse_req *req, const struct fuse_release_in *in);
+	int (*fsyncdir)(struct extfuse_req *req, const struct fuse_fsync_in *in);
+	int (*getlk)(struct extfuse_req *req, const struct fuse_lk_in *in, struct fuse_lk_out *out);
+	int (*setlk)(struct extfuse_req *req, const struct fuse_lk_in *in);
 	int (*access)(struct extfuse_req *req, const struct fuse_access_in *in);
 	int (*create)(struct extfuse_req *req, const struct fuse_create_in *in);
+	int (*bmap)(struct extfuse_req *req, const struct fuse_bmap_in *in);
 	int (*ioctl)(struct extfuse_req *req, const struct fuse_ioctl_in *in);
+	int (*poll)(struct extfuse_req *req, const struct fuse_poll_in *in,
+		    struct fuse_poll_out *out);
 	int (*fallocate)(struct extfuse_req *req, const struct fuse_fallocate_in *in);
-	int (*tmpfile)(struct extfuse_req *req, const struct fuse_create_in *in);
+	int (*lseek)(struct extfuse_req *req, const struct fuse_lseek_in *in,
+		     struct fuse_lseek_out *out);
 	int (*copy_file_range)(struct extfuse_req *req,
 			       const struct fuse_copy_file_range_in *in);
+	int (*syncfs)(struct extfuse_req *req);
+	int (*tmpfile)(struct extfuse_req *req, const struct fuse_create_in *in);
+	int (*statx)(struct extfuse_req *req, const struct fuse_statx_in *in,
+		     struct fuse_statx_out *out);
 
 	int (*entry_done)(struct extfuse_req *req, const struct fuse_entry_out *entry, int error);
 	int (*attr_done)(struct extfuse_req *req, const struct fuse_attr_out *attr, int error);
 	int (*open_done)(struct extfuse_req *req, const struct fuse_open_out *open, int error);
+	int (*read_done)(struct extfuse_req *req, __u32 size, int error);
+	int (*dir_done)(struct extfuse_req *req, __u32 size, int error);
 	int (*xattr_done)(struct extfuse_req *req, __u32 size, int error);
 	int (*link_target_done)(struct extfuse_req *req, __u32 size, int error);
 	int (*statfs_done)(struct extfuse_req *req, const struct fuse_statfs_out *statfs,
 			   int error);
+	int (*statx_done)(struct extfuse_req *req, const struct fuse_statx_out *statx, int error);
+	int (*lseek_done)(struct extfuse_req *req, const struct fuse_lseek_out *lseek, int error);
 	int (*done)(struct extfuse_req *req, int error);
 
 	int (*inval_inode)(struct extfuse_req *req, __s64 off, __s64 len);
@@ -105,5 +123,6 @@ extern int extfuse_reply_set(struct extfuse_req *req, const void *data, __u32 da
 extern int extfuse_reply_data(struct extfuse_req *req, void *buf, __u32 buf__sz) __ksym;
 extern int extfuse_backing_getattr(struct extfuse_req *req, __u32 backing_id,
 				   struct fuse_attr *attr) __ksym;
+extern int extfuse_delay(struct extfuse_req *req, __u64 ns) __ksym;
 
 #endif

@@ -366,7 +366,7 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	struct extfuse_ctx ctx __uninitialized;
 	int ret;
 
-	ops = op ? conn_ops(conn, &policy) : NULL;
+	ops = op && op->background ? conn_ops(conn, &policy) : NULL;
 	if (!ops || !xf_fiq_connected(fiq)) {
 		count_passed(conn, fiq, req, op);
 		conn->orig->send_req(fiq, req);

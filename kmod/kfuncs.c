@@ -6,13 +6,53 @@
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/hrtimer.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 #include "backing.h"
 #include "compat.h"
 #include "dispatch.h"
 #include "kfuncs.h"
 #include "name_hash.h"
+
+#define DIR_NAME_MAX 1024	/* fs/fuse's own limit */
+
+/* Size of the record at @data, of which there are @len bytes; 0: it is not a good one. */
+static size_t dirent_check(void *data, size_t len, bool plus)
+{
+	size_t head = plus ? FUSE_NAME_OFFSET_DIRENTPLUS : FUSE_NAME_OFFSET, size;
+	const struct fuse_dirent *dirent = data;
+
+	if (len < head)
+		return 0;
+	if (plus)
+		dirent = &((struct fuse_direntplus *)data)->dirent;
+	size = FUSE_DIRENT_ALIGN(head + dirent->namelen);
+	if (!dirent->namelen || dirent->namelen > DIR_NAME_MAX || size > len || dirent->type > 15 ||
+	    memchr(dirent->name, '/', dirent->namelen) || memchr(dirent->name, 0, dirent->namelen))
+		return 0;
+	return size;
+}
+
+/* Data for READDIR and READDIRPLUS; whatever for other opcodes. */
+static bool dir_valid(u32 opcode, void *data, size_t len)
+{
+	bool plus = opcode == FUSE_READDIRPLUS;
+	size_t size;
+
+	if (opcode != FUSE_READDIR && !plus)
+		return true;
+	for (; len; data += size, len -= size) {
+		size = dirent_check(data, len, plus);
+		if (!size)
+			return false;
+		/* nothing that counts as a lookup */
+		if (plus)
+			memset(data, 0, sizeof(struct fuse_entry_out));
+	}
+	return true;
+}
 
 __bpf_kfunc_start_defs();
 
@@ -90,15 +130,22 @@ __bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 di
 
 /**
  * extfuse_reply_set - answer with data of variable length
- * @req: a getxattr, listxattr or readlink request
- * @data: the value, list of names, or link target (without NUL)
+ * @req: a getxattr, listxattr, readlink or readdir request
+ * @data: the value, list of names, link target (without NUL), or directory buffer
  * @data__sz: its length in bytes
  *
- * A caller that only asked for the size gets that. Takes effect if the callback
- * then returns 0.
+ * A caller that only asked for an xattr's size gets that. Takes effect if the
+ * callback then returns 0.
+ *
+ * A directory buffer has nothing but whole records of struct fuse_dirent, or of
+ * fuse_direntplus for READDIRPLUS: padded to 8 bytes, names of 1 to 1024 bytes
+ * without '/' and NUL, types up to 15. The kernel is not given the nodeids and
+ * attributes of fuse_direntplus, which would count as lookups at the daemon. So
+ * what extfuse_reply_data() gave can be the answer. In 6.12 the caller's buffer is
+ * one page, later as large as getdents(2)'s, so keep to 4096 bytes.
  *
  * Return: 0; -ERANGE if the caller's buffer is too small, which is the right
- * answer for an xattr; -EINVAL for other requests.
+ * answer for an xattr; -EINVAL for other requests and malformed buffers.
  */
 __bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32 data__sz)
 {
@@ -106,6 +153,7 @@ __bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32
 	void *room;
 	int size;
 
+	ctx->reply_set = false;
 	switch (ctx->req.opcode) {
 	case FUSE_READLINK:
 		if (!data__sz)
@@ -113,6 +161,8 @@ __bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32
 		break;
 	case FUSE_GETXATTR:
 	case FUSE_LISTXATTR:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
 		break;
 	default:
 		return -EINVAL;
@@ -125,6 +175,9 @@ __bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32
 		if (data__sz > size)
 			return -ERANGE;
 		memcpy(room, data, data__sz);
+		/* the copy: a map's content may change any time */
+		if (!dir_valid(ctx->req.opcode, room, data__sz))
+			return -EINVAL;
 	} else if (xf_args_out_num(ctx->args) != 1 ||
 		   xf_args_out(ctx->args, 0)->size != sizeof(struct fuse_getxattr_out)) {
 		return -EINVAL;
@@ -136,7 +189,7 @@ __bpf_kfunc int extfuse_reply_set(struct extfuse_req *req, const void *data, u32
 
 /**
  * extfuse_reply_data - copy the daemon's data of variable length
- * @req: a getxattr, listxattr or readlink request, in its reply callback
+ * @req: a getxattr, listxattr, readlink or readdir request, in its reply callback
  * @buf: receives the data
  * @buf__sz: size of @buf
  *
@@ -155,6 +208,8 @@ __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__
 	case FUSE_READLINK:
 	case FUSE_GETXATTR:
 	case FUSE_LISTXATTR:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
 		break;
 	default:
 		return -EINVAL;
@@ -190,6 +245,25 @@ __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
 	return err;
 }
 
+/* The longest that extfuse_delay() sleeps: 1 s, for which an unbind may have to wait. */
+#define DELAY_MAX NSEC_PER_SEC
+
+/**
+ * extfuse_delay - have a request wait; for tests
+ * @req: the request
+ * @ns: for how long; at most a second
+ *
+ * Context: may sleep.
+ * Return: 0, or -EINTR if a fatal signal ended it early.
+ */
+__bpf_kfunc int extfuse_delay(struct extfuse_req *req, u64 ns)
+{
+	ktime_t expires = ns_to_ktime(min_t(u64, ns, DELAY_MAX));
+
+	set_current_state(TASK_KILLABLE);
+	return schedule_hrtimeout(&expires, HRTIMER_MODE_REL);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(extfuse_kfunc_ids)
@@ -198,6 +272,7 @@ BTF_ID_FLAGS(func, extfuse_req_name_hash, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_set, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_data, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_backing_getattr, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, extfuse_delay, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_KFUNCS_END(extfuse_kfunc_ids)
 
 static const struct btf_kfunc_id_set extfuse_kfunc_set = {

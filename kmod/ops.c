@@ -3,9 +3,17 @@
  * The FUSE operations: for each opcode, which callbacks of a policy it has, what
  * they are given, and what the module checks before the kernel sees an answer.
  *
- * Opcodes without a row here pass untouched: INIT and DESTROY belong to the
- * life of the connection, INTERRUPT and NOTIFY_REPLY to other requests, and the
- * rest change nothing that a policy could have cached.
+ * Opcodes without a row here pass untouched:
+ *
+ * INIT, DESTROY: the connection's own life, which only the daemon can negotiate
+ *	and end; CUSE_INIT likewise, and character devices cannot be bound.
+ * FORGET: has a path of its own, as it has no reply (extfuse_send_forget()).
+ *	BATCH_FORGET is made of FORGETs when the daemon reads them.
+ * INTERRUPT: belongs to a request that is with the daemon already.
+ * NOTIFY_REPLY: the kernel's answer to a question of the daemon.
+ * SETUPMAPPING, REMOVEMAPPING: manage virtiofs' DAX window; virtiofs cannot be bound.
+ *
+ * So do opcodes that are newer than the module.
  */
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
@@ -305,6 +313,43 @@ static int pre_open(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	return check_backing(ctx, out);
 }
 
+#define OPENDIR_FLAGS (FOPEN_KEEP_CACHE | FOPEN_NONSEEKABLE | FOPEN_CACHE_DIR | FOPEN_STREAM)
+
+static int pre_opendir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_open_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_open_out *out;
+	int ret;
+
+	if (!ops->opendir || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->opendir(&ctx->req, in, out));
+	if (ret)
+		return ret;
+	/* pre_releasedir() must know it from the daemon's */
+	if (out->fh != EXTFUSE_FH_NONE || (out->open_flags & ~OPENDIR_FLAGS) || out->backing_id)
+		return EXTFUSE_BUG;
+	return 0;
+}
+
+/* For each handle that it gave away, and for no other, the daemon gets a RELEASEDIR. */
+static int pre_releasedir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_release_in *in = in_arg(ctx, sizeof(*in));
+	int ret = EXTFUSE_PASS;
+
+	if (!in)
+		return EXTFUSE_PASS;
+	if (ops->releasedir)
+		ret = check_return(ops->releasedir(&ctx->req, in));
+	if (in->fh == EXTFUSE_FH_NONE)
+		return ret <= 0 ? ret : 0;
+	return ret <= 0 ? EXTFUSE_BUG : ret;
+}
+
 static int pre_rename(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
 	struct fuse_rename2_in in = {};
@@ -332,6 +377,111 @@ static int pre_statfs(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 		return EXTFUSE_PASS;
 	out = out_arg_zeroed(ctx, sizeof(*out));
 	return out ? check_return(ops->statfs(&ctx->req, out)) : EXTFUSE_PASS;
+}
+
+static bool statx_valid(const struct fuse_statx *stat, struct fuse_attr *attr)
+{
+	*attr = (struct fuse_attr){
+		.mode = stat->mode,
+		.size = stat->size,
+		.atimensec = stat->atime.tv_nsec,
+		.mtimensec = stat->mtime.tv_nsec,
+		.ctimensec = stat->ctime.tv_nsec,
+	};
+	return (stat->mask & STATX_BASIC_STATS) == STATX_BASIC_STATS && attr_valid(attr) &&
+	       stat->btime.tv_nsec <= NSEC_MAX;
+}
+
+static int pre_statx(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_statx_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_statx_out *out;
+	struct fuse_attr attr;
+	int ret;
+
+	if (!ops->statx || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->statx(&ctx->req, in, out));
+	if (ret)
+		return ret;
+	if (!statx_valid(&out->stat, &attr) || out->attr_valid_nsec > NSEC_MAX)
+		return EXTFUSE_BUG;
+	return check_live(ctx, ctx->req.nodeid, &attr);
+}
+
+static bool lock_valid(const struct fuse_file_lock *lk)
+{
+	switch (lk->type) {
+	case F_UNLCK:
+		return true;
+	case F_RDLCK:
+	case F_WRLCK:
+		return lk->start <= lk->end && lk->end <= LLONG_MAX;
+	default:
+		return false;
+	}
+}
+
+static int pre_getlk(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_lk_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_lk_out *out;
+	int ret;
+
+	if (!ops->getlk || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->getlk(&ctx->req, in, out));
+	return ret || lock_valid(&out->lk) ? ret : EXTFUSE_BUG;
+}
+
+static int pre_lseek(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_lseek_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_lseek_out *out;
+	int ret;
+
+	if (!ops->lseek || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->lseek(&ctx->req, in, out));
+	if (ret)
+		return ret;
+	return out->offset >= in->offset && out->offset <= LLONG_MAX ? 0 : EXTFUSE_BUG;
+}
+
+static int pre_poll(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_poll_in *in = in_arg(ctx, sizeof(*in));
+	struct fuse_poll_out *out;
+	int ret;
+
+	if (!ops->poll || !in)
+		return EXTFUSE_PASS;
+	out = out_arg_zeroed(ctx, sizeof(*out));
+	if (!out)
+		return EXTFUSE_PASS;
+	ret = check_return(ops->poll(&ctx->req, in, out));
+	/* nobody would wake the caller */
+	if (!ret && (in->flags & FUSE_POLL_SCHEDULE_NOTIFY) && !(out->revents & in->events))
+		return EXTFUSE_BUG;
+	return ret;
+}
+
+static int pre_readdir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+{
+	const struct fuse_read_in *in = in_arg(ctx, sizeof(*in));
+
+	if (!ops->readdir || !in)
+		return EXTFUSE_PASS;
+	return check_data(ctx, ops->readdir(&ctx->req, in));
 }
 
 static int pre_readlink(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
@@ -385,13 +535,16 @@ PRE_IN(fsync, fuse_fsync_in, check_return)
 PRE(setxattr, check_return)
 PRE(removexattr, check_return)
 PRE_IN(flush, fuse_flush_in, check_return)
-PRE_IN(readdir, fuse_read_in, check_refusal)
+PRE_IN(fsyncdir, fuse_fsync_in, check_return)
+PRE_IN(setlk, fuse_lk_in, check_refusal)
 PRE_IN(access, fuse_access_in, check_return)
 PRE_IN(create, fuse_create_in, check_refusal)
+PRE_IN(bmap, fuse_bmap_in, check_refusal)
 PRE_IN(ioctl, fuse_ioctl_in, check_refusal)
 PRE_IN(fallocate, fuse_fallocate_in, check_return)
 PRE_IN(tmpfile, fuse_create_in, check_refusal)
 PRE_IN(copy_file_range, fuse_copy_file_range_in, check_refusal)
+PRE(syncfs, check_return)
 
 /*
  * Reply callbacks get a copy: the program may write to structures of these
@@ -414,6 +567,8 @@ DONE_STRUCT(entry_done, fuse_entry_out, 0)
 DONE_STRUCT(attr_done, fuse_attr_out, 0)
 DONE_STRUCT(open_done, fuse_open_out, 0)
 DONE_STRUCT(statfs_done, fuse_statfs_out, 0)
+DONE_STRUCT(statx_done, fuse_statx_out, 0)
+DONE_STRUCT(lseek_done, fuse_lseek_out, 0)
 
 static void create_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
 {
@@ -439,17 +594,17 @@ static u32 reply_size(const struct extfuse_ctx *ctx)
 	return out ? out->size : 0;
 }
 
-static void xattr_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
-{
-	if (ops->xattr_done)
-		ops->xattr_done(&ctx->req, error ? 0 : reply_size(ctx), error);
+#define DONE_SIZE(cb)									\
+static void cb(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)	\
+{											\
+	if (ops->cb)									\
+		ops->cb(&ctx->req, error ? 0 : reply_size(ctx), error);			\
 }
 
-static void link_target_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
-{
-	if (ops->link_target_done)
-		ops->link_target_done(&ctx->req, error ? 0 : reply_size(ctx), error);
-}
+DONE_SIZE(read_done)
+DONE_SIZE(dir_done)
+DONE_SIZE(xattr_done)
+DONE_SIZE(link_target_done)
 
 static void done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
 {
@@ -477,24 +632,37 @@ const struct extfuse_op extfuse_op_table[EXTFUSE_NR_OPCODES] = {
 	[FUSE_RENAME]		= OP(rename, done, .structs = 1),
 	[FUSE_LINK]		= OP(link, entry_done, .structs = 1),
 	[FUSE_OPEN]		= OP(open, open_done, .structs = 1),
-	[FUSE_READ]		= OP(read, done, .structs = 1),
-	[FUSE_WRITE]		= OP(write, done, .structs = 1),
+	[FUSE_READ]		= OP(read, read_done, .structs = 1, .background = true),
+	[FUSE_WRITE]		= OP(write, done, .structs = 1, .background = true),
 	[FUSE_STATFS]		= OP(statfs, statfs_done),
-	[FUSE_RELEASE]		= OP(release, done, .structs = 1, .forced = true),
+	[FUSE_RELEASE]		= OP(release, done, .structs = 1, .forced = true,
+				     .background = true),
 	[FUSE_FSYNC]		= OP(fsync, done, .structs = 1),
 	[FUSE_SETXATTR]		= OP(setxattr, done, .structs = 1),
 	[FUSE_GETXATTR]		= OP(getxattr, xattr_done, .structs = 1),
 	[FUSE_LISTXATTR]	= OP(listxattr, xattr_done, .structs = 1),
 	[FUSE_REMOVEXATTR]	= OP(removexattr, done),
 	[FUSE_FLUSH]		= OP(flush, done, .structs = 1, .forced = true),
-	[FUSE_READDIR]		= OP(readdir, done, .structs = 1),
+	[FUSE_OPENDIR]		= OP(opendir, open_done, .structs = 1),
+	[FUSE_READDIR]		= OP(readdir, dir_done, .structs = 1),
+	[FUSE_RELEASEDIR]	= OP(releasedir, done, .structs = 1, .forced = true,
+				     .background = true),
+	[FUSE_FSYNCDIR]		= OP(fsyncdir, done, .structs = 1),
+	[FUSE_GETLK]		= OP(getlk, done, .structs = 1),
+	[FUSE_SETLK]		= OP(setlk, done, .structs = 1),
+	[FUSE_SETLKW]		= OP(setlk, done, .structs = 1),
 	[FUSE_ACCESS]		= OP(access, done, .structs = 1),
 	[FUSE_CREATE]		= CREATES(create, .structs = 1),
+	[FUSE_BMAP]		= OP(bmap, done, .structs = 1),
 	[FUSE_IOCTL]		= OP(ioctl, done, .structs = 1),
+	[FUSE_POLL]		= OP(poll, done, .structs = 1),
 	[FUSE_FALLOCATE]	= OP(fallocate, done, .structs = 1),
-	[FUSE_READDIRPLUS]	= OP(readdir, done, .structs = 1),
+	[FUSE_READDIRPLUS]	= OP(readdir, dir_done, .structs = 1),
 	[FUSE_RENAME2]		= OP(rename, done, .structs = 1),
+	[FUSE_LSEEK]		= OP(lseek, lseek_done, .structs = 1),
 	[FUSE_COPY_FILE_RANGE]	= OP(copy_file_range, done, .structs = 1),
+	[FUSE_SYNCFS]		= OP(syncfs, done, .structs = 1),
 	[FUSE_TMPFILE]		= CREATES(tmpfile, .structs = 1),
+	[FUSE_STATX]		= OP(statx, statx_done, .structs = 1),
 	[EXTFUSE_OP_COPY_FILE_RANGE_64] = OP(copy_file_range, done, .structs = 1),
 };

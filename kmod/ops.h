@@ -17,6 +17,7 @@
  * @done_member2: of the second one, or 0
  * @structs: number of input arguments before the names
  * @forced: handled even when sent with force, as nobody is there to be refused
+ * @background: may be sent in the background, so its callback never sleeps
  */
 struct extfuse_op {
 	int (*pre)(const struct extfuse_ops *ops, struct extfuse_ctx *ctx);
@@ -25,6 +26,7 @@ struct extfuse_op {
 	u16 done_member2;
 	u8 structs;
 	bool forced;
+	bool background;
 };
 
 extern const struct extfuse_op extfuse_op_table[EXTFUSE_NR_OPCODES];

@@ -41,7 +41,7 @@ void extfuse_policy_put(struct extfuse_policy *policy)
  * structure writable for one is writable for all; reply callbacks therefore get
  * copies. Filled while programs are checked, only ever grows.
  */
-#define MAX_WRITABLE 8
+#define MAX_WRITABLE 16
 static struct {
 	const struct btf_type *type;
 } writable[MAX_WRITABLE];
@@ -97,15 +97,18 @@ static void note_parameters(const struct btf_type *proto)
 	}
 }
 
+/* Callbacks before a request that always has a task waiting for it. */
 static bool may_sleep(u32 moff)
 {
 	switch (moff) {
-	case offsetof(struct extfuse_ops, lookup):
-	case offsetof(struct extfuse_ops, getattr):
-	case offsetof(struct extfuse_ops, access):
-		return true;
-	default:
+	case offsetof(struct extfuse_ops, forget):
+	case offsetof(struct extfuse_ops, read):
+	case offsetof(struct extfuse_ops, write):
+	case offsetof(struct extfuse_ops, release):
+	case offsetof(struct extfuse_ops, releasedir):
 		return false;
+	default:
+		return moff <= offsetof(struct extfuse_ops, statx);
 	}
 }
 
@@ -210,8 +213,9 @@ static int extfuse_init_member(const struct btf_type *t, const struct btf_member
 /* Whoever remembers replies has to hear when they become untrue. */
 bool extfuse_ops_remember(const struct extfuse_ops *ops)
 {
-	return ops->entry_done || ops->attr_done || ops->xattr_done || ops->link_target_done ||
-	       ops->statfs_done || ops->inval_inode || ops->inval_entry;
+	return ops->entry_done || ops->attr_done || ops->dir_done || ops->xattr_done ||
+	       ops->link_target_done || ops->statfs_done || ops->statx_done || ops->inval_inode ||
+	       ops->inval_entry;
 }
 
 static int extfuse_validate(void *kdata)
@@ -340,19 +344,33 @@ STUB(getxattr, REQ, const struct fuse_getxattr_in *in)
 STUB(listxattr, REQ, const struct fuse_getxattr_in *in)
 STUB(removexattr, REQ)
 STUB(flush, REQ, const struct fuse_flush_in *in)
+STUB(opendir, REQ, const struct fuse_open_in *in, struct fuse_open_out *out)
 STUB(readdir, REQ, const struct fuse_read_in *in)
+STUB(releasedir, REQ, const struct fuse_release_in *in)
+STUB(fsyncdir, REQ, const struct fuse_fsync_in *in)
+STUB(getlk, REQ, const struct fuse_lk_in *in, struct fuse_lk_out *out)
+STUB(setlk, REQ, const struct fuse_lk_in *in)
 STUB(access, REQ, const struct fuse_access_in *in)
 STUB(create, REQ, const struct fuse_create_in *in)
+STUB(bmap, REQ, const struct fuse_bmap_in *in)
 STUB(ioctl, REQ, const struct fuse_ioctl_in *in)
+STUB(poll, REQ, const struct fuse_poll_in *in, struct fuse_poll_out *out)
 STUB(fallocate, REQ, const struct fuse_fallocate_in *in)
-STUB(tmpfile, REQ, const struct fuse_create_in *in)
+STUB(lseek, REQ, const struct fuse_lseek_in *in, struct fuse_lseek_out *out)
 STUB(copy_file_range, REQ, const struct fuse_copy_file_range_in *in)
+STUB(syncfs, REQ)
+STUB(tmpfile, REQ, const struct fuse_create_in *in)
+STUB(statx, REQ, const struct fuse_statx_in *in, struct fuse_statx_out *out)
 STUB(entry_done, REQ, const struct fuse_entry_out *entry, int error)
 STUB(attr_done, REQ, const struct fuse_attr_out *attr, int error)
 STUB(open_done, REQ, const struct fuse_open_out *open, int error)
+STUB(read_done, REQ, u32 size, int error)
+STUB(dir_done, REQ, u32 size, int error)
 STUB(xattr_done, REQ, u32 size, int error)
 STUB(link_target_done, REQ, u32 size, int error)
 STUB(statfs_done, REQ, const struct fuse_statfs_out *statfs, int error)
+STUB(statx_done, REQ, const struct fuse_statx_out *statx, int error)
+STUB(lseek_done, REQ, const struct fuse_lseek_out *lseek, int error)
 STUB(done, REQ, int error)
 STUB(inval_inode, REQ, s64 off, s64 len)
 STUB(inval_entry, REQ, u64 child)
@@ -364,10 +382,12 @@ static struct extfuse_ops stubs = {
 	SET(lookup), SET(forget), SET(getattr), SET(setattr), SET(readlink), SET(symlink),
 	SET(mknod), SET(mkdir), SET(unlink), SET(rmdir), SET(rename), SET(link), SET(open),
 	SET(read), SET(write), SET(statfs), SET(release), SET(fsync), SET(setxattr),
-	SET(getxattr), SET(listxattr), SET(removexattr), SET(flush), SET(readdir), SET(access),
-	SET(create), SET(ioctl), SET(fallocate), SET(tmpfile), SET(copy_file_range),
-	SET(entry_done), SET(attr_done), SET(open_done), SET(xattr_done), SET(link_target_done),
-	SET(statfs_done), SET(done), SET(inval_inode), SET(inval_entry), SET(init), SET(exit),
+	SET(getxattr), SET(listxattr), SET(removexattr), SET(flush), SET(opendir), SET(readdir),
+	SET(releasedir), SET(fsyncdir), SET(getlk), SET(setlk), SET(access), SET(create), SET(bmap),
+	SET(ioctl), SET(poll), SET(fallocate), SET(lseek), SET(copy_file_range), SET(syncfs),
+	SET(tmpfile), SET(statx), SET(entry_done), SET(attr_done), SET(open_done), SET(read_done),
+	SET(dir_done), SET(xattr_done), SET(link_target_done), SET(statfs_done), SET(statx_done),
+	SET(lseek_done), SET(done), SET(inval_inode), SET(inval_entry), SET(init), SET(exit),
 };
 
 static struct bpf_struct_ops extfuse_struct_ops = {

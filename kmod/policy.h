@@ -3,6 +3,7 @@
 #ifndef EXTFUSE_POLICY_H
 #define EXTFUSE_POLICY_H
 
+#include <linux/build_bug.h>
 #include <linux/fuse.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -50,9 +51,9 @@ struct extfuse_req {
 /**
  * struct extfuse_ops - a policy
  *
- * Callbacks before the request (lookup to copy_file_range, in the order of the
- * opcodes) return EXTFUSE_PASS, 0 or -errno, see EXTFUSE_PASS. They run in the
- * requesting task, which may hold inode locks; @read, @write, @release and
+ * Callbacks before the request (lookup to statx, in the order of the opcodes)
+ * return EXTFUSE_PASS, 0 or -errno, see EXTFUSE_PASS. They run in the requesting
+ * task, which may hold inode locks; @read, @write, @release, @releasedir and
  * @forget may run under a spinlock. Output structures are zeroed before the
  * callback and validated after it. A missing callback passes.
  *
@@ -68,10 +69,11 @@ struct extfuse_req {
  * sleep. A request with several replies gets several callbacks (create:
  * entry_done, then open_done).
  *
- * Names, xattr values and link targets: extfuse_req_name(),
+ * Names, xattr values, link targets and directory buffers: extfuse_req_name(),
  * extfuse_req_name_hash(), extfuse_reply_data(), extfuse_reply_set().
  *
- * Only lookup, getattr and access may be sleepable programs.
+ * Callbacks before the request may be sleepable programs, except @read, @write,
+ * @release, @releasedir and @forget.
  *
  * @lookup: name in directory nodeid; a nodeid of 0 in @out is "does not exist"
  *	with a validity. The answer counts only for a nodeid that the kernel
@@ -104,23 +106,47 @@ struct extfuse_req {
  * @listxattr: answered by extfuse_reply_set() with NUL-terminated names
  * @removexattr: name 0
  * @flush: a descriptor was closed
- * @readdir: READDIR and READDIRPLUS alike; may only be refused
+ * @opendir: a directory; @out->fh must be EXTFUSE_FH_NONE, which READDIR and
+ *	FSYNCDIR carry then. For daemons that go by the nodeid in that case, or
+ *	policies that answer those too.
+ * @readdir: READDIR and READDIRPLUS alike; answered by extfuse_reply_set() with
+ *	whole struct fuse_dirent, or fuse_direntplus; none: the end
+ * @releasedir: an open directory is gone. What the daemon opened, it also closes:
+ *	answers count only for EXTFUSE_FH_NONE, of which it never hears.
+ * @fsyncdir: write a directory back
+ * @getlk: who holds a POSIX lock that conflicts
+ * @setlk: SETLK and SETLKW alike (flock too, with FUSE_LK_FLOCK); may only be
+ *	refused
  * @access: access(2) without default_permissions
  * @create: create and open; name 0
+ * @bmap: of a file on a block device, which the kernel may then write to by
+ *	itself (swap); may only be refused
  * @ioctl: may only be refused
+ * @poll: events of an open file. With FUSE_POLL_SCHEDULE_NOTIFY in @in->flags, only
+ *	the daemon can wake the caller later: some of @in->events must be there.
  * @fallocate: allocate or punch
- * @tmpfile: an unnamed file in directory nodeid
+ * @lseek: SEEK_DATA and SEEK_HOLE; not to before @in->offset
  * @copy_file_range: from nodeid to @in->nodeid_out; may only be refused
+ * @syncfs: write all back
+ * @tmpfile: an unnamed file in directory nodeid
+ * @statx: attributes of nodeid with the time of birth; at the least those of
+ *	STATX_BASIC_STATS
  *
  * @entry_done: after lookup, symlink, mknod, mkdir, link, create, tmpfile
  * @attr_done: after getattr, setattr
- * @open_done: after open, create, tmpfile
+ * @open_done: after open, opendir, create, tmpfile
+ * @read_done: after read; @size: bytes that were read
+ * @dir_done: after readdir; @size: bytes of the directory buffer, which
+ *	extfuse_reply_data() gives; 0: the end
  * @xattr_done: after getxattr, listxattr; @size: bytes of the value, which
  *	extfuse_reply_data() gives unless the caller only asked for the size
  * @link_target_done: after readlink; @size likewise
  * @statfs_done: after statfs
- * @done: after unlink, rmdir, rename, read, write, release, fsync, setxattr,
- *	removexattr, flush, readdir, access, ioctl, fallocate, copy_file_range
+ * @statx_done: after statx
+ * @lseek_done: after lseek
+ * @done: after unlink, rmdir, rename, write, release, fsync, setxattr,
+ *	removexattr, flush, releasedir, fsyncdir, getlk, setlk, access, bmap, ioctl,
+ *	poll, fallocate, copy_file_range, syncfs
  *
  * @inval_inode: the daemon said that attributes of nodeid, and data from @off
  *	(negative: no data) for @len bytes (<= 0: to the end), are obsolete. Runs
@@ -166,22 +192,40 @@ struct extfuse_ops {
 	 * NULL; so no callback is here.
 	 */
 	char name[EXTFUSE_POLICY_NAME_LEN];
+	int (*opendir)(struct extfuse_req *req, const struct fuse_open_in *in,
+		       struct fuse_open_out *out);
 	int (*readdir)(struct extfuse_req *req, const struct fuse_read_in *in);
+	int (*releasedir)(struct extfuse_req *req, const struct fuse_release_in *in);
+	int (*fsyncdir)(struct extfuse_req *req, const struct fuse_fsync_in *in);
+	int (*getlk)(struct extfuse_req *req, const struct fuse_lk_in *in, struct fuse_lk_out *out);
+	int (*setlk)(struct extfuse_req *req, const struct fuse_lk_in *in);
 	int (*access)(struct extfuse_req *req, const struct fuse_access_in *in);
 	int (*create)(struct extfuse_req *req, const struct fuse_create_in *in);
+	int (*bmap)(struct extfuse_req *req, const struct fuse_bmap_in *in);
 	int (*ioctl)(struct extfuse_req *req, const struct fuse_ioctl_in *in);
+	int (*poll)(struct extfuse_req *req, const struct fuse_poll_in *in,
+		    struct fuse_poll_out *out);
 	int (*fallocate)(struct extfuse_req *req, const struct fuse_fallocate_in *in);
-	int (*tmpfile)(struct extfuse_req *req, const struct fuse_create_in *in);
+	int (*lseek)(struct extfuse_req *req, const struct fuse_lseek_in *in,
+		     struct fuse_lseek_out *out);
 	int (*copy_file_range)(struct extfuse_req *req,
 			       const struct fuse_copy_file_range_in *in);
+	int (*syncfs)(struct extfuse_req *req);
+	int (*tmpfile)(struct extfuse_req *req, const struct fuse_create_in *in);
+	int (*statx)(struct extfuse_req *req, const struct fuse_statx_in *in,
+		     struct fuse_statx_out *out);
 
 	int (*entry_done)(struct extfuse_req *req, const struct fuse_entry_out *entry, int error);
 	int (*attr_done)(struct extfuse_req *req, const struct fuse_attr_out *attr, int error);
 	int (*open_done)(struct extfuse_req *req, const struct fuse_open_out *open, int error);
+	int (*read_done)(struct extfuse_req *req, u32 size, int error);
+	int (*dir_done)(struct extfuse_req *req, u32 size, int error);
 	int (*xattr_done)(struct extfuse_req *req, u32 size, int error);
 	int (*link_target_done)(struct extfuse_req *req, u32 size, int error);
 	int (*statfs_done)(struct extfuse_req *req, const struct fuse_statfs_out *statfs,
 			   int error);
+	int (*statx_done)(struct extfuse_req *req, const struct fuse_statx_out *statx, int error);
+	int (*lseek_done)(struct extfuse_req *req, const struct fuse_lseek_out *lseek, int error);
 	int (*done)(struct extfuse_req *req, int error);
 
 	int (*inval_inode)(struct extfuse_req *req, s64 off, s64 len);
@@ -192,6 +236,8 @@ struct extfuse_ops {
 
 	u32 flags;
 };
+
+static_assert(offsetof(struct extfuse_ops, name) == 23 * sizeof(void *));
 
 /*
  * A loaded policy.

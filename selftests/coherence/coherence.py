@@ -10,6 +10,7 @@ whose descriptions contain one of them. POLICY=NAME: instead of mdcache.
 
 import mmap
 import os
+import struct
 import sys
 import threading
 import time
@@ -636,6 +637,133 @@ def xattr_sizes():
             os.setxattr(m("f"), "user.a", value)
             for _ in range(3):
                 expect(value, os.getxattr, m("f"), "user.a")
+
+
+CAPS = "security.capability"
+
+
+def caps_value(bits):
+    return struct.pack("<5I", 0x02000000, bits, 0, 0, 0)
+
+
+@test("writing asks for security.capability once: not again while none is set")
+def caps_once():
+    for validity in ({}, {"ttl": None, "entry": FOREVER, "attr": FOREVER}):
+        with Mount(**validity) as m:
+            fds = []
+            for i in range(5):
+                m.say(f"put /f{i} text")
+                m.seen(f"f{i}")
+                fds.append(os.open(m(f"f{i}"), os.O_RDWR))
+            first = m.asked(lambda: [os.pwrite(fd, b"four", 0) for fd in fds])
+            if not first.get("GETXATTR"):
+                raise Skip("this kernel does not ask")
+
+            def write():
+                for fd in fds:
+                    for off in range(20):
+                        os.pwrite(fd, b"more", off)
+                    os.fstat(fd)
+                    os.posix_fallocate(fd, 0, 100)
+                    os.ftruncate(fd, 50)
+                    os.utime(fd, (1, 2))
+                    os.fsync(fd)
+
+            asked = m.asked(write)
+            if asked.get("GETXATTR") or asked.get("WRITE") != 100:
+                raise Wrong(f"asked {asked}")
+            m.agree(*(f"f{i}" for i in range(5)))
+            for fd in fds:
+                os.close(fd)
+
+
+@test("security.capability is there once it is set, whoever does, and goes with a write")
+def caps_appear():
+    def remote(m, fd):
+        m.say("setx /f security.capability remote", "inval /f -1 0")
+
+    def local(m, fd):
+        os.setxattr(fd, CAPS, caps_value(1))
+
+    for change in (local, remote):
+        with Mount() as m:
+            m.say("put /f text")
+            fd = os.open(m("f"), os.O_RDWR)
+            for _ in range(2):
+                os.pwrite(fd, b"four", 0)
+            change(m, fd)
+            before = m.counts()["REMOVEXATTR"]
+            # the kernel finds it, and takes it away before it writes
+            os.pwrite(fd, b"four", 0)
+            expect(before + 1, lambda: m.counts()["REMOVEXATTR"])
+            expect("ENODATA", os.getxattr, fd, CAPS)
+            m.costs_nothing(os.getxattr, fd, CAPS)
+            change(m, fd)
+            if change is local:
+                for _ in range(2):
+                    expect(caps_value(1), os.getxattr, fd, CAPS)
+            os.close(fd)
+
+
+@test("absence of security.capability asked for before it was set is not kept")
+def caps_race():
+    with Mount() as m:
+        m.say("put /f text")
+        fd = os.open(m("f"), os.O_RDWR)
+        for when in ("early", "late"):
+            task = m.held(0, "GETXATTR", "late", outcome, os.getxattr, fd, CAPS, name=CAPS)
+            os.setxattr(fd, CAPS, caps_value(2))
+            m.release(0, task)
+            for _ in range(2):
+                expect(caps_value(2), os.getxattr, fd, CAPS)
+            os.removexattr(fd, CAPS)
+            # asked for while it is being set
+            task = m.held(0, "SETXATTR", when, os.setxattr, fd, CAPS, caps_value(2), name=CAPS)
+            for _ in range(2):
+                Task(outcome, os.getxattr, fd, CAPS).get()
+            m.release(0, task)
+            for _ in range(2):
+                expect(caps_value(2), os.getxattr, fd, CAPS)
+            os.removexattr(fd, CAPS)
+        os.close(fd)
+
+
+@test("absence of security.capability is of one inode, not of the next with its nodeid")
+def caps_reused():
+    with Mount() as m:
+        m.say("mkdir /d", "put /d/old text", "reuse 2")
+        m.warm("d", "d/old")
+        put(m("d/old"), flags=0)
+        node = m.say("id /d/old")
+        # keeps the directory
+        fd = os.open(m("d"), os.O_RDONLY)
+        m.evict("d/old")
+        m.say("put /d/new longer", "setx /d/new security.capability there")
+        m.seen("d/new")
+        if m.say("id /d/new") != node:
+            raise Wrong("the nodeid was not used again")
+        before = m.counts()["REMOVEXATTR"]
+        put(m("d/new"), flags=0)
+        expect(before + 1, lambda: m.counts()["REMOVEXATTR"])
+        os.close(fd)
+
+
+@test("an attribute that the daemon changes with a write")
+def xattr_of_data():
+    with Mount() as m:
+        m.say("put /f text", "setx /f user.sum old")
+        fd = os.open(m("f"), os.O_RDWR)
+        for name, wanted in (("user.sum", b"old"), ("user.new", "ENODATA")):
+            for _ in range(2):
+                expect(wanted, os.getxattr, fd, name)
+            m.costs_nothing(os.getxattr, fd, name)
+        task = m.held(0, "WRITE", "early", os.pwrite, fd, b"four", 0)
+        m.say("setx /f user.sum new", "setx /f user.new new")
+        m.release(0, task)
+        for name in ("user.sum", "user.new"):
+            for _ in range(2):
+                expect(b"new", os.getxattr, fd, name)
+        os.close(fd)
 
 
 # --- statfs ---

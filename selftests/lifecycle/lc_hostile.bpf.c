@@ -142,6 +142,81 @@ int BPF_PROG(hostile_open, struct extfuse_req *req, const struct fuse_open_in *i
 	return 0;
 }
 
+SEC("struct_ops/opendir")
+int BPF_PROG(hostile_opendir, struct extfuse_req *req, const struct fuse_open_in *in,
+	     struct fuse_open_out *out)
+{
+	__u64 i = turn(11);
+
+	if (i < 7)
+		return nonsense(i);
+	out->fh = i == 7 ? 1 : EXTFUSE_FH_NONE;
+	out->open_flags = i == 8 ? FOPEN_PASSTHROUGH : i == 9 ? ~0U : 0;
+	out->backing_id = i == 10;
+	return 0;
+}
+
+SEC("struct_ops/statx")
+int BPF_PROG(hostile_statx, struct extfuse_req *req, const struct fuse_statx_in *in,
+	     struct fuse_statx_out *out)
+{
+	__u64 i = turn(11);
+
+	if (i < 7)
+		return nonsense(i);
+	out->stat.mask = i == 7 ? 0 : ~0U;
+	out->stat.mode = i == 8 ? S_IFBLK : i == 9 ? 0 : S_IFREG;
+	out->stat.size = ~0ULL;
+	return 0;
+}
+
+SEC("struct_ops/getlk")
+int BPF_PROG(hostile_getlk, struct extfuse_req *req, const struct fuse_lk_in *in,
+	     struct fuse_lk_out *out)
+{
+	__u64 i = turn(9);
+
+	if (i < 7)
+		return nonsense(i);
+	out->lk.type = i == 7 ? 77 : 1 /* F_WRLCK */;
+	out->lk.start = 1;
+	return 0;
+}
+
+SEC("struct_ops/lseek")
+int BPF_PROG(hostile_lseek, struct extfuse_req *req, const struct fuse_lseek_in *in,
+	     struct fuse_lseek_out *out)
+{
+	__u64 i = turn(9);
+
+	if (i < 7)
+		return nonsense(i);
+	out->offset = i == 7 ? ~0ULL : in->offset - 1;
+	return 0;
+}
+
+/* Records that are none, in a buffer that changes while it is looked at. */
+char listing[4096];
+
+SEC("struct_ops/readdir")
+int BPF_PROG(hostile_readdir, struct extfuse_req *req, const struct fuse_read_in *in)
+{
+	__u64 i = turn(256);
+
+	if (i < 7)
+		return nonsense(i);
+	/* the names' first bytes stay 0: by chance a record could be good */
+	if (i != 24 && i != 128 + 24)
+		listing[i] = i;
+	listing[16 + (i & 7)] = i >> 3;
+	listing[128 + 16 + (i & 7)] = i;
+	if (i & 1)
+		extfuse_reply_set(req, listing, 1 + (i & 127));
+	else
+		extfuse_reply_set(req, listing, 4095);
+	return 0;
+}
+
 /* 0 would say: answered; but there is no data, or nothing has been done. */
 #define HOSTILE(name)							\
 SEC("struct_ops/" #name)						\
@@ -169,7 +244,9 @@ HOSTILE(mkdir)
 HOSTILE(link)
 HOSTILE(read)
 HOSTILE(write)
-HOSTILE(readdir)
+HOSTILE(releasedir)
+HOSTILE(setlk)
+HOSTILE(bmap)
 HOSTILE(create)
 HOSTILE(ioctl)
 HOSTILE(tmpfile)
@@ -184,11 +261,18 @@ NONSENSE(setxattr)
 NONSENSE(removexattr)
 NONSENSE(flush)
 NONSENSE(access)
+NONSENSE(fsyncdir)
+NONSENSE(poll)
+NONSENSE(syncfs)
 NONSENSE(fallocate)
 NONSENSE(forget)
 NONSENSE(entry_done)
 NONSENSE(attr_done)
 NONSENSE(open_done)
+NONSENSE(read_done)
+NONSENSE(dir_done)
+NONSENSE(statx_done)
+NONSENSE(lseek_done)
 NONSENSE(xattr_done)
 NONSENSE(link_target_done)
 NONSENSE(statfs_done)
@@ -203,6 +287,9 @@ struct extfuse_ops lc_hostile = {
 	SET(read), SET(write), SET(statfs), SET(release), SET(fsync), SET(setxattr),
 	SET(getxattr), SET(listxattr), SET(removexattr), SET(flush), SET(readdir), SET(access),
 	SET(create), SET(ioctl), SET(fallocate), SET(tmpfile), SET(copy_file_range),
+	SET(opendir), SET(releasedir), SET(fsyncdir), SET(getlk), SET(setlk), SET(bmap), SET(poll),
+	SET(lseek), SET(syncfs), SET(statx), SET(read_done), SET(dir_done), SET(statx_done),
+	SET(lseek_done),
 	SET(entry_done), SET(attr_done), SET(open_done), SET(xattr_done), SET(link_target_done),
 	SET(statfs_done), SET(done), SET(exit),
 	.name = "lc-hostile",

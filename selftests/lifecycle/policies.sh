@@ -76,7 +76,9 @@ exercise()
 			fallocate -l 5000 "$mnt/dir$i/second" && sync "$mnt/dir$i/second" &&
 			[ "$(head -c 2 "$mnt/dir$i/renamed")" = "$i" ] && ls -l "$mnt/dir$i" &&
 			cat "$mnt/dir$i/second" && touch "$mnt/dir$i/x" && rm "$mnt/dir$i/x" &&
-			mkdir "$mnt/dir$i/y" && rmdir "$mnt/dir$i/y" && truncate -s 100 "$mnt/dir$i/second" ||
+			mkdir "$mnt/dir$i/y" && rmdir "$mnt/dir$i/y" &&
+			truncate -s 100 "$mnt/dir$i/second" && sync "$mnt/dir$i" &&
+			flock "$mnt/dir$i/second" true && ls "$mnt/dir$i" "$mnt/dir$i" ||
 			no "failed at $i" || return
 	done >"$dir/exercise.log"
 }
@@ -89,7 +91,7 @@ hostile()
 	exercise && same_as_lower && daemon_is_right || return
 	bugs LOOKUP GETATTR SETATTR READLINK SYMLINK MKNOD MKDIR UNLINK RMDIR RENAME2 LINK OPEN READ \
 		WRITE STATFS RELEASE FSYNC SETXATTR GETXATTR LISTXATTR REMOVEXATTR FLUSH CREATE \
-		FALLOCATE || return
+		FALLOCATE OPENDIR RELEASEDIR READDIRPLUS || return
 	echo 2 >/proc/sys/vm/drop_caches
 	within 10 none_alive || no "alive: $(field alive)" || return
 	leave
