@@ -9,6 +9,7 @@
 #include <linux/srcu.h>
 
 #include "background.h"
+#include "lower.h"
 #include "ops.h"
 #include "wait.h"
 
@@ -85,14 +86,16 @@ int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const ch
 int extfuse_ctx_reply_room(const struct extfuse_ctx *ctx, void **data)
 {
 	const struct xf_arg *out;
-	unsigned int len;
+	unsigned int offset;
 
 	if (!ctx->args || !xf_args_out_num(ctx->args) || !xf_args_out_argvar(ctx->args))
 		return -EINVAL;
 	out = xf_args_out(ctx->args, 0);
 	if (xf_args_out_pages(ctx->args)) {
-		*data = xf_args_page(ctx->args, &len);
-		return *data ? min(len, out->size) : -EINVAL;
+		if (!xf_args_num_pages(ctx->args))
+			return -EINVAL;
+		*data = page_address(xf_args_page(ctx->args, 0, &offset)) + offset;
+		return min(xf_args_page_desc(ctx->args, 0)->length, out->size);
 	}
 	*data = out->value;
 	return out->size;
@@ -119,7 +122,7 @@ static void end_request(struct fuse_req *req, int error)
 	fuse_request_end(req);
 }
 
-/* Asks the policy; EXTFUSE_PASS, 0 or -errno. Inside extfuse_srcu. */
+/* Asks the policy; EXTFUSE_PASS, EXTFUSE_LOWER, 0 or -errno. Inside extfuse_srcu. */
 static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
 	struct extfuse_op_counts __percpu *counts;
@@ -138,6 +141,9 @@ static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx
 			finish_reply(ctx);
 		return ret;
 	}
+	/* counted when it is clear who carries it out */
+	if (ret == EXTFUSE_LOWER)
+		return ret;
 	if (ret != EXTFUSE_PASS)
 		this_cpu_inc(counts->bugs);
 	this_cpu_inc(counts->passed);
@@ -197,6 +203,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
 	struct extfuse_ctx ctx;
+	bool served;
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
@@ -209,27 +216,29 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 
 	ctx_init_req(&ctx, conn, op, req);
 	ret = ask(ops, &ctx);
-	if (likely(ret != EXTFUSE_PASS)) {
+	if (likely(ret <= 0)) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		end_request(req, ret);
 		return;
 	}
-	if (ctx.quiet || !extfuse_op_wants_done(op, ops)) {
+	if (ret == EXTFUSE_PASS && (ctx.quiet || !extfuse_op_wants_done(op, ops))) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		orig->send_req(fiq, req);
 		return;
 	}
 
-	/* Nothing may be held while the daemon thinks, except that it all still exists. */
+	/* Nothing may be held while others think, except that it all still exists. */
 	extfuse_conn_get(conn);
 	extfuse_policy_get(policy);
 	srcu_read_unlock(&extfuse_srcu, idx);
 
-	orig->send_req(fiq, req);
-	if (extfuse_wait_reply(conn, fiq, req))
-		ret = xf_req_out(req)->error;
-	else
-		ret = -EINTR;
+	if (ret == EXTFUSE_LOWER)
+		ret = extfuse_lower_foreground(&ctx, req);
+	served = ret <= 0;
+	if (ret == EXTFUSE_PASS)
+		orig->send_req(fiq, req);
+	if (!served)
+		ret = extfuse_wait_reply(conn, fiq, req) ? xf_req_out(req)->error : -EINTR;
 
 	idx = srcu_read_lock(&extfuse_srcu);
 	ops = extfuse_policy_ops(policy);
@@ -239,6 +248,8 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		op->done(ops, &ctx, ret);
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);
+	if (served)
+		end_request(req, ret);
 	extfuse_policy_put(policy);
 	extfuse_conn_put(conn);
 }
@@ -305,12 +316,14 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
 	ret = ask(ops, &ctx);
-	if (ret != EXTFUSE_PASS) {
+	if (ret <= 0) {
 		complete_later(conn, req, ret);
 		return;
 	}
 	if (extfuse_op_wants_done(op, ops) && xf_req_test(req, XF_FR_ASYNC))
 		extfuse_background_track(&ctx, policy);
+	if (ret == EXTFUSE_LOWER && extfuse_lower_queue(&ctx, req))
+		return;
 	conn->orig->send_req(fiq, req);
 }
 

@@ -29,6 +29,7 @@ struct extfuse_ctx {
 	bool reply_set;
 	int error;			/* the daemon's, in reply callbacks */
 	bool fresh;			/* attributes come from the backing file, just now */
+	struct file *lower;		/* read and write: carry out on it; set by pre_*() */
 };
 
 static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
