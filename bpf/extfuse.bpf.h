@@ -123,6 +123,8 @@ extern int extfuse_reply_set(struct extfuse_req *req, const void *data, __u32 da
 extern int extfuse_reply_data(struct extfuse_req *req, void *buf, __u32 buf__sz) __ksym;
 extern int extfuse_backing_getattr(struct extfuse_req *req, __u32 backing_id,
 				   struct fuse_attr *attr) __ksym;
+extern int extfuse_backing_read(struct extfuse_req *req, __u32 backing_id) __ksym;
+extern int extfuse_backing_write(struct extfuse_req *req, __u32 backing_id) __ksym;
 extern int extfuse_delay(struct extfuse_req *req, __u64 ns) __ksym;
 
 #endif

@@ -25,7 +25,9 @@
  * Files in the map "backing" (inode -> backing id, filled by the daemon) are
  * opened in passthrough without asking, and their attributes come from the
  * backing file itself: writes and mappings that the kernel sends straight there
- * pass no request that could bump a counter.
+ * pass no request that could bump a counter. Files in the map "lower" are opened as
+ * the daemon says; their reads and writes are requests, carried out on the backing
+ * file.
  *
  * Map values may be recycled under a reader's eyes, so each ends with a checksum
  * over its content and key.
@@ -147,6 +149,18 @@ struct {
 	__type(key, struct extfuse_node_key);
 	__type(value, __u32);
 } backing SEC(".maps");
+
+/*
+ * Filled by the daemon too: inodes that it opens as it likes, without passthrough, and
+ * whose READ and WRITE are carried out on the backing file.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1048576);
+	__type(key, struct extfuse_node_key);
+	__type(value, __u32);
+} lower SEC(".maps");
 
 /* Inodes that the daemon opened in passthrough on its own: attributes are not cached. */
 struct {
@@ -691,10 +705,22 @@ int BPF_PROG(mdcache_setattr, struct extfuse_req *req, const struct fuse_setattr
 	return change_permissions(req);
 }
 
+static __always_inline __u32 lower_id_of(const struct extfuse_req *req)
+{
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+	__u32 *id = bpf_map_lookup_elem(&lower, &key);
+
+	return id ? *id : 0;
+}
+
+/* Begun and ended like any change, whoever carries it out. */
 SEC("struct_ops/write")
 int BPF_PROG(mdcache_write, struct extfuse_req *req)
 {
-	return change_node(req);
+	__u32 id = lower_id_of(req);
+
+	change_node(req);
+	return id && !extfuse_backing_write(req, id) ? 0 : EXTFUSE_PASS;
 }
 
 SEC("struct_ops/fallocate")
@@ -754,7 +780,11 @@ int BPF_PROG(mdcache_removexattr, struct extfuse_req *req)
 SEC("struct_ops/read")
 int BPF_PROG(mdcache_read, struct extfuse_req *req)
 {
-	return req->ttl ? EXTFUSE_PASS : change_node(req);
+	__u32 id = lower_id_of(req);
+
+	if (!req->ttl)
+		change_node(req);
+	return id && !extfuse_backing_read(req, id) ? 0 : EXTFUSE_PASS;
 }
 
 SEC("struct_ops/readdir")
@@ -1427,6 +1457,7 @@ int BPF_PROG(mdcache_exit, struct extfuse_req *req)
 	__u64 conn = req->conn;
 
 	bpf_for_each_map_elem(&backing, drop_backing, &conn, 0);
+	bpf_for_each_map_elem(&lower, drop_backing, &conn, 0);
 	bpf_for_each_map_elem(&bypassed, drop_backing, &conn, 0);
 	return 0;
 }

@@ -8,12 +8,19 @@
 #include "ids.h"
 #include "layout/fuse_private.h"
 
-/*
+/**
+ * extfuse_backing_file - the file behind a backing id
+ * @fc: connection that it is registered on
+ * @backing_id: its id
+ *
  * The backing object is freed after a grace period and holds its file until its
  * count reaches zero. A file whose reference was taken while the count was not
  * zero is therefore the right one, and not a recycled struct file.
+ *
+ * Context: any.
+ * Return: the file with a reference, or NULL.
  */
-static struct file *backing_file_get(struct fuse_conn *fc, u32 backing_id)
+struct file *extfuse_backing_file(struct fuse_conn *fc, u32 backing_id)
 {
 	struct file *file = NULL;
 	struct fuse_backing *fb;
@@ -114,7 +121,7 @@ int extfuse_backing_attr(struct fuse_conn *fc, u32 backing_id, struct fuse_attr 
 	struct file *file;
 	int err = 0;
 
-	file = backing_file_get(fc, backing_id);
+	file = extfuse_backing_file(fc, backing_id);
 	if (!file)
 		return -ENOENT;
 	/* the caller is inside extfuse_srcu, which a lower daemon must not hold up */

@@ -4,9 +4,11 @@
 
 #include <linux/types.h>
 
+struct file;
 struct fuse_attr;
 struct fuse_conn;
 
+struct file *extfuse_backing_file(struct fuse_conn *fc, u32 backing_id);
 int extfuse_backing_attr(struct fuse_conn *fc, u32 backing_id, struct fuse_attr *attr);
 
 #endif

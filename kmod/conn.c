@@ -67,6 +67,7 @@ static void conn_free(struct work_struct *work)
 		extfuse_netlink_event(conn, &event);
 	mutex_unlock(&extfuse_mutex);
 	synchronize_srcu(&extfuse_srcu);
+	extfuse_lower_conn_exit(conn);
 	extfuse_lookups_free(&conn->lookups);
 	free_percpu(conn->stats);
 	kfree(conn);
@@ -319,6 +320,7 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	init_llist_head(&conn->answered);
 	INIT_DELAYED_WORK(&conn->complete_work, extfuse_complete_work);
 	INIT_WORK(&conn->fault_work, extfuse_fault_work);
+	extfuse_lower_conn_init(conn);
 	INIT_WORK(&conn->free_work, conn_free);
 	refcount_set(&conn->refs, 1);
 	return conn;

@@ -11,6 +11,7 @@
 #include "layout/fuse_private.h"
 #include "latency.h"
 #include "lookups.h"
+#include "lower.h"
 #include "policy.h"
 #include "stats.h"
 
@@ -20,7 +21,8 @@
  * restores the queue's own operations and waits for everyone who may still be
  * on the way in, or by the queue's release, after which nobody can be. The
  * detacher drops the first reference; requests that wait for a reply, queued
- * background completions and background requests under way hold others. The
+ * background completions, background requests under way and work for lower files
+ * hold others. The
  * last one gives the memory and the module reference back, from extfuse_wq.
  */
 struct extfuse_conn {
@@ -43,6 +45,8 @@ struct extfuse_conn {
 	struct llist_head answered;	/* background requests to complete */
 	atomic_t nr_answered;
 	struct delayed_work complete_work;
+
+	struct extfuse_lower_queue lower;
 
 	refcount_t refs;
 	struct list_head node;		/* extfuse_conns */

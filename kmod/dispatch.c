@@ -10,6 +10,7 @@
 
 #include "background.h"
 #include "fault.h"
+#include "lower.h"
 #include "ops.h"
 #include "trace.h"
 #include "wait.h"
@@ -122,14 +123,16 @@ int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const ch
 int extfuse_ctx_reply_room(const struct extfuse_ctx *ctx, void **data)
 {
 	const struct xf_arg *out;
-	unsigned int len;
+	unsigned int offset;
 
 	if (!ctx->args || !xf_args_out_num(ctx->args) || !xf_args_out_argvar(ctx->args))
 		return -EINVAL;
 	out = xf_args_out(ctx->args, 0);
 	if (xf_args_out_pages(ctx->args)) {
-		*data = xf_args_page(ctx->args, &len);
-		return *data ? min(len, out->size) : -EINVAL;
+		if (!xf_args_num_pages(ctx->args))
+			return -EINVAL;
+		*data = page_address(xf_args_page(ctx->args, 0, &offset)) + offset;
+		return min(xf_args_page_desc(ctx->args, 0)->length, out->size);
 	}
 	*data = out->value;
 	return out->size;
@@ -156,7 +159,7 @@ static void end_request(struct fuse_req *req, int error)
 	fuse_request_end(req);
 }
 
-/* Asks the policy; EXTFUSE_PASS, 0 or -errno. Inside extfuse_srcu. */
+/* Asks the policy; EXTFUSE_PASS, EXTFUSE_LOWER, 0 or -errno. Inside extfuse_srcu. */
 static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
 	struct extfuse_op_counts __percpu *counts;
@@ -177,6 +180,11 @@ static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx
 		trace_extfuse_answered(ctx->conn, ops->name, ctx->req.opcode, ctx->req.nodeid,
 				       ctx->req.flags & EXTFUSE_REQ_BACKGROUND, ret);
 		note_answered(ctx);
+		return ret;
+	}
+	if (ret == EXTFUSE_LOWER) {
+		/* counted when it is clear who carries it out */
+		extfuse_no_fault(ctx->conn);
 		return ret;
 	}
 	if (ret != EXTFUSE_PASS) {
@@ -261,7 +269,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct extfuse_ops *ops;
 	struct extfuse_policy *policy;
 	struct extfuse_ctx ctx __uninitialized;
-	bool wants_done;
+	bool wants_done, served, lower;
 	int ret;
 
 	ops = op ? conn_ops(conn, &policy) : NULL;
@@ -274,33 +282,41 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 
 	ctx_init_req(&ctx, conn, op, req);
 	ret = ask(ops, &ctx);
-	if (likely(ret != EXTFUSE_PASS)) {
+	if (likely(ret <= 0)) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		end_request(req, ret);
 		return;
 	}
 	wants_done = !ctx.quiet && extfuse_op_wants_done(op, ops);
-	if (!wants_done && !ctx.start) {
+	if (ret == EXTFUSE_PASS && !wants_done && !ctx.start) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		orig->send_req(fiq, req);
 		return;
 	}
 
-	/* Nothing may be held while the daemon thinks, except that it all still exists. */
+	/* Nothing may be held while others think, except that it all still exists. */
 	extfuse_conn_get(conn);
 	extfuse_policy_get(policy);
 	srcu_read_unlock(&extfuse_srcu, idx);
 
-	orig->send_req(fiq, req);
-	if (extfuse_wait_reply(conn, fiq, req)) {
-		ret = xf_req_out(req)->error;
-	} else {
+	if (ret == EXTFUSE_LOWER)
+		ret = extfuse_lower_foreground(&ctx, req);
+	lower = ret != EXTFUSE_PASS;
+	served = ret <= 0;
+	if (ret == EXTFUSE_PASS)
+		orig->send_req(fiq, req);
+	if (!served && !extfuse_wait_reply(conn, fiq, req)) {
 		ret = -EINTR;
 		ctx.start = 0;
+	} else if (!served) {
+		ret = xf_req_out(req)->error;
 	}
 
 	idx = srcu_read_lock(&extfuse_srcu);
-	extfuse_note_passed(&ctx);
+	if (lower)
+		note_answered(&ctx);
+	else
+		extfuse_note_passed(&ctx);
 	ops = extfuse_policy_ops(policy);
 	if (ops && wants_done) {
 		ctx.req.flags |= EXTFUSE_REQ_REPLY;
@@ -308,6 +324,8 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		op->done(ops, &ctx, ret);
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);
+	if (served)
+		end_request(req, ret);
 	extfuse_policy_put(policy);
 	extfuse_conn_put(conn);
 }
@@ -375,12 +393,16 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
 	ret = ask(ops, &ctx);
-	if (ret != EXTFUSE_PASS) {
+	if (ret <= 0) {
 		complete_later(conn, req, ret);
 		return;
 	}
+	if (ret == EXTFUSE_LOWER)
+		ctx.start = 0;	/* is not measured */
 	if ((extfuse_op_wants_done(op, ops) || ctx.start) && xf_req_test(req, XF_FR_ASYNC))
 		extfuse_background_track(&ctx, policy);
+	if (ret == EXTFUSE_LOWER && extfuse_lower_queue(&ctx, req))
+		return;
 	conn->orig->send_req(fiq, req);
 }
 

@@ -30,6 +30,7 @@ struct extfuse_ctx {
 	int error;			/* the daemon's, in reply callbacks */
 	bool fresh;			/* attributes come from the backing file, just now */
 	u64 start;			/* ns; 0: not measured; of requests only */
+	struct file *lower;		/* read and write: carry out on it; set by pre_*() */
 };
 
 static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)

@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "dispatch.h"
 #include "kfuncs.h"
+#include "lower.h"
 #include "name_hash.h"
 
 #define DIR_NAME_MAX 1024	/* fs/fuse's own limit */
@@ -245,6 +246,56 @@ __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
 	return err;
 }
 
+/**
+ * extfuse_backing_read - have a READ served from a backing file
+ * @req: a read request, in its callback
+ * @backing_id: id from FUSE_DEV_IOC_BACKING_OPEN on this connection, of a file
+ *	that is open for reading
+ *
+ * Takes effect if the callback then returns 0: the module reads from the file what
+ * the kernel asked for, as a daemon would with pread() on the registered
+ * descriptor, with the credentials of whoever opened it. Bytes up to the end of
+ * the file are the reply, or its error. A request that comes with O_DIRECT is read
+ * without the lower page cache, where the lower file can and its alignment is met.
+ * The reply callback (done) runs afterwards, as for a request that was passed.
+ *
+ * A request that cannot be begun, for want of memory, goes to the daemon after all.
+ *
+ * Context: any; only notes the file.
+ * Return: 0; -ENOENT if the id is not (or no longer) registered, -EBADF if the file
+ * is not open for reading, -ELOOP if it is on this very connection, -EINVAL for
+ * other requests.
+ */
+__bpf_kfunc int extfuse_backing_read(struct extfuse_req *req, u32 backing_id)
+{
+	if (req->opcode != FUSE_READ)
+		return -EINVAL;
+	return extfuse_lower_set(extfuse_ctx_of(req), backing_id);
+}
+
+/**
+ * extfuse_backing_write - have a WRITE carried out on a backing file
+ * @req: a write request, in its callback
+ * @backing_id: id from FUSE_DEV_IOC_BACKING_OPEN on this connection, of a file
+ *	that is open for writing
+ *
+ * The counterpart of extfuse_backing_read(). O_APPEND (in requests of the
+ * foreground), O_SYNC and O_DSYNC of the request hold in addition to the file's
+ * own, and with FUSE_WRITE_KILL_SUIDGID set-user-ID and set-group-ID go. The reply
+ * is the number of bytes written, or the error if there were none; write-back and
+ * asynchronous writes, of which nobody sees the number, get the error also if
+ * there were some.
+ *
+ * Context: any; only notes the file.
+ * Return: as for extfuse_backing_read(), with writing for reading.
+ */
+__bpf_kfunc int extfuse_backing_write(struct extfuse_req *req, u32 backing_id)
+{
+	if (req->opcode != FUSE_WRITE)
+		return -EINVAL;
+	return extfuse_lower_set(extfuse_ctx_of(req), backing_id);
+}
+
 /* The longest that extfuse_delay() sleeps: 1 s, for which an unbind may have to wait. */
 #define DELAY_MAX NSEC_PER_SEC
 
@@ -272,6 +323,8 @@ BTF_ID_FLAGS(func, extfuse_req_name_hash, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_set, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_data, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_backing_getattr, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, extfuse_backing_read, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_backing_write, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_delay, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_KFUNCS_END(extfuse_kfunc_ids)
 

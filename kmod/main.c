@@ -7,6 +7,7 @@
 #include "background.h"
 #include "conn.h"
 #include "kfuncs.h"
+#include "lower.h"
 #include "netlink.h"
 #include "notify.h"
 
@@ -20,9 +21,12 @@ static int __init extfuse_module_init(void)
 	err = extfuse_background_init();
 	if (err)
 		goto lookups;
-	err = extfuse_conn_init();
+	err = extfuse_lower_init();
 	if (err)
 		goto background;
+	err = extfuse_conn_init();
+	if (err)
+		goto lower;
 	extfuse_notify_init();
 	err = extfuse_netlink_init();
 	if (err)
@@ -41,6 +45,8 @@ netlink:
 notify:
 	extfuse_notify_exit();
 	extfuse_conn_exit();
+lower:
+	extfuse_lower_exit();
 background:
 	extfuse_background_exit();
 lookups:
@@ -59,6 +65,7 @@ static void __exit extfuse_module_exit(void)
 	synchronize_srcu(&extfuse_srcu);
 	/* policies and inodes' records were given to kfree_rcu() */
 	rcu_barrier();
+	extfuse_lower_exit();
 	extfuse_background_exit();
 	extfuse_lookups_module_exit();
 }

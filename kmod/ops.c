@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "ids.h"
+#include "lower.h"
 #include "ops.h"
 
 #define NSEC_MAX 999999999u
@@ -528,8 +529,6 @@ PRE_IN(mkdir, fuse_mkdir_in, check_refusal)
 PRE(unlink, check_return)
 PRE(rmdir, check_return)
 PRE_IN(link, fuse_link_in, check_refusal)
-PRE_IN(read, fuse_read_in, check_refusal)
-PRE_IN(write, fuse_write_in, check_refusal)
 PRE_IN(release, fuse_release_in, check_return)
 PRE_IN(fsync, fuse_fsync_in, check_return)
 PRE(setxattr, check_return)
@@ -545,6 +544,38 @@ PRE_IN(fallocate, fuse_fallocate_in, check_return)
 PRE_IN(tmpfile, fuse_create_in, check_refusal)
 PRE_IN(copy_file_range, fuse_copy_file_range_in, check_refusal)
 PRE(syncfs, check_return)
+
+/* Either of the two that are carried out on a lower file, if the policy named one. */
+static int check_lower(struct extfuse_ctx *ctx, int ret)
+{
+	ret = check_return(ret);
+	if (!ctx->lower)
+		return ret ?: EXTFUSE_BUG;
+	if (!ret)
+		return EXTFUSE_LOWER;
+	extfuse_lower_drop(ctx);
+	return ret;
+}
+
+/* Write-back has nobody to be refused: what is written was promised already. */
+static int check_force(const struct extfuse_ctx *ctx, int ret)
+{
+	return ret < 0 && xf_args_force(ctx->args) ? EXTFUSE_PASS : ret;
+}
+
+#define PRE_LOWER(op, type)							\
+static int pre_##op(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)	\
+{										\
+	const struct type *in = in_arg(ctx, sizeof(*in));			\
+										\
+	if (!ops->op || !in)							\
+		return EXTFUSE_PASS;						\
+	ctx->lower = NULL;							\
+	return check_force(ctx, check_lower(ctx, ops->op(&ctx->req, in)));	\
+}
+
+PRE_LOWER(read, fuse_read_in)
+PRE_LOWER(write, fuse_write_in)
 
 /*
  * Reply callbacks get a copy: the program may write to structures of these
@@ -633,7 +664,8 @@ const struct extfuse_op extfuse_op_table[EXTFUSE_NR_OPCODES] = {
 	[FUSE_LINK]		= OP(link, entry_done, .structs = 1),
 	[FUSE_OPEN]		= OP(open, open_done, .structs = 1),
 	[FUSE_READ]		= OP(read, read_done, .structs = 1, .background = true),
-	[FUSE_WRITE]		= OP(write, done, .structs = 1, .background = true),
+	[FUSE_WRITE]		= OP(write, done, .structs = 1, .forced = true,
+				     .background = true),
 	[FUSE_STATFS]		= OP(statfs, statfs_done),
 	[FUSE_RELEASE]		= OP(release, done, .structs = 1, .forced = true,
 				     .background = true),

@@ -5,18 +5,20 @@
 
 #include "dispatch.h"
 
-/* Internal result beside EXTFUSE_PASS, 0 and -errno: an answer that was refused. */
+/* Internal results beside EXTFUSE_PASS, 0 and -errno: an answer that was refused... */
 #define EXTFUSE_BUG 2
+/* ... and one that is still to be carried out, on ctx->lower. */
+#define EXTFUSE_LOWER 3
 
 /**
  * struct extfuse_op - one FUSE operation
  * @pre: calls the policy before the request and checks its answer; EXTFUSE_PASS,
- *	EXTFUSE_BUG, 0 or -errno
+ *	EXTFUSE_BUG, EXTFUSE_LOWER, 0 or -errno
  * @done: calls the policy with the daemon's reply
  * @done_member: offset in struct extfuse_ops of the callback that @done calls
  * @done_member2: of the second one, or 0
  * @structs: number of input arguments before the names
- * @forced: handled even when sent with force, as nobody is there to be refused
+ * @forced: handled even when sent with force
  * @background: may be sent in the background, so its callback never sleeps
  */
 struct extfuse_op {

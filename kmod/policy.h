@@ -61,11 +61,12 @@ struct extfuse_req {
  * link, create, tmpfile) may be refused with an error by a policy, never
  * answered with success: only the daemon can make a node.
  *
- * Reply callbacks (*_done) run for requests that went to the daemon, once its
- * reply is there and before the caller sees it, always of the same policy whose
+ * Reply callbacks (*_done) run for requests that went to the daemon, or that the
+ * module carried out on a lower file, once the reply is there and before the caller
+ * sees it, always of the same policy whose
  * callback ran before the request, even if the binding has another one by now;
- * not if the policy was unloaded meanwhile. @error is the daemon's, 0 or
- * negative; structures are private copies, zeroed if @error is set. They cannot
+ * not if the policy was unloaded meanwhile. @error is the daemon's (or the lower
+ * file's), 0 or negative; structures are private copies, zeroed if @error is set. They cannot
  * sleep. A request with several replies gets several callbacks (create:
  * entry_done, then open_done).
  *
@@ -96,8 +97,10 @@ struct extfuse_req {
  * @open: a regular file. With FOPEN_PASSTHROUGH and a backing id in @out, reads,
  *	writes and mappings go straight to the backing file. @out->fh should be
  *	EXTFUSE_FH_NONE.
- * @read: from an open file; may only be refused
- * @write: to an open file; may only be refused
+ * @read: from an open file; may be refused, or carried out on a lower file, which is
+ *	what 0 means after extfuse_backing_read()
+ * @write: to an open file; likewise, extfuse_backing_write(). Of write-back a refusal
+ *	counts as EXTFUSE_PASS
  * @statfs: of the file system
  * @release: an open file is gone
  * @fsync: write an open file back

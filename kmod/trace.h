@@ -73,7 +73,10 @@ FUSE_OPCODES
 #define show_opcode(opcode) __print_symbolic(opcode, FUSE_OPCODES \
 	{ EXTFUSE_OP_COPY_FILE_RANGE_64, "COPY_FILE_RANGE_64" })
 
-/* A request was answered in the kernel; error is 0 or -errno. */
+/*
+ * A request was answered in the kernel; error is 0 or -errno. The policy is empty for one
+ * that was carried out on a lower file.
+ */
 TRACE_EVENT(extfuse_answered,
 	TP_PROTO(const struct extfuse_conn *conn, const char *policy, u32 opcode, u64 nodeid,
 		 bool background, int error),

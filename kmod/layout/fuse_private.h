@@ -109,6 +109,11 @@ static inline bool xf_args_noreply(const struct fuse_args *args)
 	return XF_BIT_SET(args, fuse_args__noreply);
 }
 
+static inline bool xf_args_in_pages(const struct fuse_args *args)
+{
+	return XF_BIT_SET(args, fuse_args__in_pages);
+}
+
 static inline bool xf_args_out_pages(const struct fuse_args *args)
 {
 	return XF_BIT_SET(args, fuse_args__out_pages);
@@ -119,6 +124,12 @@ static inline bool xf_args_out_argvar(const struct fuse_args *args)
 	return XF_BIT_SET(args, fuse_args__out_argvar);
 }
 
+/* What a short reply leaves of the pages is to be zeroed: they are the page cache's. */
+static inline bool xf_args_page_zeroing(const struct fuse_args *args)
+{
+	return XF_BIT_SET(args, fuse_args__page_zeroing);
+}
+
 /* Index of the extension argument (security context, groups), or -1. */
 static inline int xf_args_ext(const struct fuse_args *args)
 {
@@ -127,29 +138,58 @@ static inline int xf_args_ext(const struct fuse_args *args)
 	return *XF_AT(u8, args, fuse_args__ext_idx);
 }
 
-/*
- * First page of a reply that goes to pages (@args is then the first member of
- * its fuse_args_pages), with the bytes it takes; NULL if the reply has none.
- */
-static inline void *xf_args_page(const struct fuse_args *args, unsigned int *len)
-{
-	/* fuse_page_desc and fuse_folio_desc alike */
-	const struct { unsigned int length, offset; } *desc =
-		*XF_AT(void *, args, fuse_args_pages__descs);
+/* fuse_page_desc and fuse_folio_desc alike */
+struct xf_page_desc {
+	unsigned int length, offset;
+};
 
-	static_assert(XF_fuse_args_pages__args == 0);
-	*len = desc->length;
-#ifdef XF_fuse_args_pages__folios
-	if (!*XF_AT(unsigned int, args, fuse_args_pages__num_folios))
-		return NULL;
-	return folio_address(**XF_AT(struct folio **, args, fuse_args_pages__folios)) +
-	       desc->offset;
-#else
-	if (!*XF_AT(unsigned int, args, fuse_args_pages__num_pages))
-		return NULL;
-	return page_address(**XF_AT(struct page **, args, fuse_args_pages__pages)) +
-	       desc->offset;
+#ifdef XF_fuse_folio_desc__length
+static_assert(offsetof(struct xf_page_desc, length) == XF_fuse_folio_desc__length);
+static_assert(offsetof(struct xf_page_desc, offset) == XF_fuse_folio_desc__offset);
 #endif
+#ifdef XF_fuse_page_desc__length
+static_assert(offsetof(struct xf_page_desc, length) == XF_fuse_page_desc__length);
+static_assert(offsetof(struct xf_page_desc, offset) == XF_fuse_page_desc__offset);
+#endif
+
+/*
+ * The pages of a request that has in_pages or out_pages; @args is then the first
+ * member of its fuse_args_pages.
+ */
+static inline unsigned int xf_args_num_pages(const struct fuse_args *args)
+{
+	static_assert(XF_fuse_args_pages__args == 0);
+#ifdef XF_fuse_args_pages__folios
+	return *XF_AT(unsigned int, args, fuse_args_pages__num_folios);
+#else
+	return *XF_AT(unsigned int, args, fuse_args_pages__num_pages);
+#endif
+}
+
+static inline const struct xf_page_desc *xf_args_page_desc(const struct fuse_args *args,
+							   unsigned int i)
+{
+	return *XF_AT(const struct xf_page_desc *, args, fuse_args_pages__descs) + i;
+}
+
+/*
+ * The page that part @i starts in, and where in it; a part of a folio goes on in
+ * the pages that follow. 6.12 keeps pages and folios in one union, and a page
+ * serves as a folio here.
+ */
+static inline struct page *xf_args_page(const struct fuse_args *args, unsigned int i,
+					unsigned int *offset)
+{
+	unsigned int from = xf_args_page_desc(args, i)->offset;
+	struct folio *folio;
+
+#ifdef XF_fuse_args_pages__folios
+	folio = (*XF_AT(struct folio **, args, fuse_args_pages__folios))[i];
+#else
+	folio = (*XF_AT(struct folio **, args, fuse_args_pages__pages))[i];
+#endif
+	*offset = offset_in_page(from);
+	return folio_page(folio, from >> PAGE_SHIFT);
 }
 
 /* Completion callback of a background request. */

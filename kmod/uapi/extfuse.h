@@ -56,7 +56,8 @@ enum extfuse_req_flags {
  * @nodeid: the daemon's nodeid
  *
  * Key of the maps that daemons fill, for instance the "backing" map of the
- * shipped policies (value: __u32 backing id from FUSE_DEV_IOC_BACKING_OPEN).
+ * shipped policies (value: __u32 backing id from FUSE_DEV_IOC_BACKING_OPEN), or
+ * mdcache's "lower".
  */
 struct extfuse_node_key {
 	__u64 conn;
@@ -178,7 +179,8 @@ enum extfuse_attr {
  * @EXTFUSE_OP_A_UNSPEC: unused
  * @EXTFUSE_OP_A_PAD: padding
  * @EXTFUSE_OP_A_OPCODE: u32, FUSE opcode
- * @EXTFUSE_OP_A_ANSWERED: u64, requests answered in the kernel, errors included;
+ * @EXTFUSE_OP_A_ANSWERED: u64, requests answered in the kernel, errors included,
+ *	also those that were carried out on a lower file;
  *	for FORGET, messages that the daemon did not need
  * @EXTFUSE_OP_A_PASSED: u64, requests that went to the daemon
  * @EXTFUSE_OP_A_ERRORS: u64, requests answered with an error by the policy
