@@ -11,8 +11,8 @@ _disgrafs_tags()
 		# "  COUNT TAG"
 		tag=${tag#"${tag%%[! ]*}"}
 		tag=${tag#* }
-		[[ $tag != *$'\n'* && $tag == "$2"* ]] && COMPREPLY+=("$(printf %q "$tag")")
-	done < <(disgrafs tags -0 -C "$1" 2>/dev/null)
+		[[ $tag != *$'\n'* ]] && COMPREPLY+=("$(printf %q "$tag")")
+	done < <(disgrafs tags -0 -C "$1" -P "$2" 2>/dev/null)
 }
 
 _disgrafs()
@@ -34,7 +34,8 @@ _disgrafs()
 		case $command in
 		tag) word='--json --help' ;;
 		untag) word='--all --json --help' ;;
-		tags|find) word='--dir --null --json --help' ;;
+		tags) word='--dir --prefix --null --json --help' ;;
+		find) word='--dir --null --json --help' ;;
 		reindex) word='--json --progress --help' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")

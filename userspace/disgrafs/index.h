@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The index: which files have which tags, and where they are. SQLite in
- * LOWER/.disgrafs/index.db.
+ * The index: the files of the tree, which tags they have, and where they are.
+ * SQLite in LOWER/.disgrafs/index.db.
  *
  * Everything in it is derived from the tree, and every function that changes it
  * looks at the tree, under the index's write lock, for what is true now; its
  * arguments only say where to look. So it does not matter in which order
  * concurrent changes report themselves: the last to look sees them all.
  *
- * A file is its inode, and has one or more names; a directory is recorded when
- * something under it has tags. So a rename, also of a directory, is one row.
+ * A file is its inode, and has one or more names. So a rename, also of a
+ * directory, is one row.
  *
  * Functions return 0 or -errno unless they say otherwise; index_error() then has
  * the sentence. One handle may be used by several threads.
@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+
+#include "expr.h"
 
 #define INDEX_DIR ".disgrafs"
 
@@ -57,6 +59,8 @@ void index_close(struct tagindex *index);
 /* The sentence for the last error on @index, or with NULL of index_open() in this thread. */
 const char *index_error(struct tagindex *index);
 unsigned int index_state(struct tagindex *index);
+/* A change will never be recorded: what is there is stale. */
+void index_mark_stale(struct tagindex *index);
 
 /*
  * Says that a server keeps the index from now on; closing ends it. Until then,
@@ -65,7 +69,7 @@ unsigned int index_state(struct tagindex *index);
 int index_serve(struct tagindex *index);
 
 /*
- * The tags of the file @fd (of any kind) are recorded anew, and of the @names
+ * The file @fd (of any kind) and its tags are recorded anew, and of the @names
  * those that it really has. Needs no names for a directory.
  */
 int index_sync_file(struct tagindex *index, int fd, const struct index_name *names, size_t count);
@@ -73,18 +77,30 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 int index_sync_names(struct tagindex *index, const struct index_name *names, size_t count);
 /* The file @name in @dir was just made: what is recorded of its inode number is not its own. */
 int index_made(struct tagindex *index, int dir, const char *name);
+/* A tag without files that is shown nevertheless. -EEXIST: there is one. */
+int index_tag_keep(struct tagindex *index, const char *tag);
+/* The end of such a tag. -ENOTEMPTY: it has files; -ENOENT. */
+int index_tag_drop(struct tagindex *index, const char *tag);
 /* Several of the above as one transaction, in which nobody else writes. */
 int index_batch_begin(struct tagindex *index);
 int index_batch_end(struct tagindex *index);
 
 /* A number that changes when the index does. */
 uint64_t index_version(struct tagindex *index);
-/* All tags, by name. */
-int index_tags(struct tagindex *index, index_tag_fn fn, void *arg);
+/* All tags that begin with @prefix, by name. */
+int index_tags(struct tagindex *index, const char *prefix, index_tag_fn fn, void *arg);
+/* 1: it has files, or is kept. 0 or -errno. */
+int index_tag_exists(struct tagindex *index, const char *tag);
 /* The paths of the files that have all of @tags. */
 int index_find(struct tagindex *index, const char *const *tags, size_t count, index_path_fn fn,
 	       void *arg);
-/* The other tags that those files have, and how many of them. */
+/* Those that have any of @tags. */
+int index_find_any(struct tagindex *index, const char *const *tags, size_t count, index_path_fn fn,
+		   void *arg);
+/* Those that match the find expression, see expr.h. -EINVAL with *@error: it is none. */
+int index_search(struct tagindex *index, const char *expression, struct expr_error *error,
+		 index_path_fn fn, void *arg);
+/* The other tags that files with all of @tags have, and how many of them. */
 int index_narrow(struct tagindex *index, const char *const *tags, size_t count, index_tag_fn fn,
 		 void *arg);
 

@@ -19,7 +19,7 @@
 
 struct options {
 	const struct command *command;
-	const char *dir;
+	const char *dir, *prefix;
 	bool all, json, null, progress;
 };
 
@@ -36,6 +36,7 @@ static const struct option long_options[] = {
 	{ "dir",	required_argument, NULL, 'C' },
 	{ "json",	no_argument,	   NULL, 'j' },
 	{ "null",	no_argument,	   NULL, '0' },
+	{ "prefix",	required_argument, NULL, 'P' },
 	{ "progress",	no_argument,	   NULL, 'p' },
 	{ "help",	no_argument,	   NULL, 'h' },
 	{ }
@@ -49,6 +50,7 @@ static const struct {
 	{ 'C', "  -C, --dir DIR    the tree that DIR is in (default: the current directory)" },
 	{ '0', "  -0, --null       end lines with NUL instead of a newline" },
 	{ 'j', "  -j, --json       print JSON" },
+	{ 'P', "  -P, --prefix TEXT  only tags that begin with TEXT" },
 	{ 'p', "  -p, --progress   say how far it is" },
 	{ 'h', "  -h, --help       this text" },
 };
@@ -284,7 +286,7 @@ static int cmd_tags(const struct options *opt, int argc, char *argv[])
 		return 1;
 	out.tree = &tree;
 	out.json = opt->json ? json_object_new_array() : NULL;
-	ret = tree_tags(&tree, print_tag, &out, &error);
+	ret = tree_tags(&tree, opt->prefix ?: "", print_tag, &out, &error);
 	ret = finish(&out, ret, error);
 	tree_close(&tree);
 	return ret;
@@ -371,7 +373,7 @@ static const struct command commands[] = {
 	{ "tag", "FILE TAG...", "Give a file tags", "jh", cmd_tag },
 	{ "untag", "FILE TAG... | --all FILE", "Take tags from a file", "ajh", cmd_untag },
 	{ "tags", "[FILE...]", "Print the tags of files, or all tags of a tree and how many files have them",
-	  "C0jh", cmd_tags },
+	  "CP0jh", cmd_tags },
 	{ "find", "TAG...", "Print the files that have all these tags", "C0jh", cmd_find },
 	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },
 };
@@ -407,7 +409,7 @@ static int parse(struct options *opt, int argc, char *argv[])
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":aC:j0ph", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":aC:j0P:ph", long_options, NULL)) != -1) {
 		if (c == ':')
 			return usage_error(opt, argv[optind - 1], "needs a value");
 		if (c == '?' || !strchr(opt->command->options, c))
@@ -424,6 +426,9 @@ static int parse(struct options *opt, int argc, char *argv[])
 			break;
 		case '0':
 			opt->null = true;
+			break;
+		case 'P':
+			opt->prefix = optarg;
 			break;
 		case 'p':
 			opt->progress = true;

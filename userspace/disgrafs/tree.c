@@ -207,7 +207,7 @@ static int count_link(uint64_t ino, const char *path, void *arg)
 	return 0;
 }
 
-static int graph_tags(struct tree *tree, index_tag_fn fn, void *arg)
+static int graph_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg)
 {
 	int fd = open_tag_dir(tree, NULL, 0), ret = 0;
 	char tag[NAME_MAX + 1];
@@ -220,7 +220,7 @@ static int graph_tags(struct tree *tree, index_tag_fn fn, void *arg)
 		return -errno;
 	while (!ret && (d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    graphname_decode(tag, d->d_name) < 0)
+		    graphname_decode(tag, d->d_name) < 0 || strncmp(tag, prefix, strlen(prefix)))
 			continue;
 		fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
@@ -258,18 +258,18 @@ static struct tagindex *open_index(const struct tree *tree, const char **error)
 	return NULL;
 }
 
-int tree_tags(struct tree *tree, index_tag_fn fn, void *arg, const char **error)
+int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg, const char **error)
 {
 	struct tagindex *index = open_index(tree, error);
 	int ret;
 
 	if (!index) {
-		ret = errno == ENOENT && tree->mounted ? graph_tags(tree, fn, arg) : -errno;
+		ret = errno == ENOENT && tree->mounted ? graph_tags(tree, prefix, fn, arg) : -errno;
 		if (ret < 0 && tree->mounted)
 			*error = strerror(-ret);
 		return ret;
 	}
-	ret = index_tags(index, fn, arg);
+	ret = index_tags(index, prefix, fn, arg);
 	if (ret < 0)
 		*error = strerror(-ret);
 	index_close(index);

@@ -28,7 +28,8 @@ void tree_close(struct tree *tree);
  * readable, from .graph. 0, what @fn returned, or -errno with the sentence in
  * *@error.
  */
-int tree_tags(struct tree *tree, index_tag_fn fn, void *arg, const char **error);
+int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg,
+	      const char **error);
 int tree_search(struct tree *tree, const char *const *tags, size_t count, index_path_fn fn,
 		void *arg, const char **error);
 

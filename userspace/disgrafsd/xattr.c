@@ -81,6 +81,8 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (!node)
 		return;
 	if (node == fs->nodes.root && !strcmp(name, LOWER_XATTR)) {
+		/* Whoever asks is about to look into the index. */
+		tagging_flush(fs);
 		reply_value(req, fs->opt.lower, strlen(fs->opt.lower), size);
 		goto out;
 	}

@@ -109,7 +109,7 @@ static void assert_tags(const char *wanted)
 {
 	char all[8192] = "";
 
-	assert_int_equal(index_tags(idx, add_tag, all), 0);
+	assert_int_equal(index_tags(idx, "", add_tag, all), 0);
 	assert_string_equal(all, wanted);
 }
 

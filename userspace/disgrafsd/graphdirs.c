@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the directories of .graph hold.
+ *
+ *	tags/		a directory for each tag
+ *	tags/a/b/	a link to each file with the tags a and b, and a directory for each
+ *			other tag that one of them has; any other tag can be looked up
+ */
+#include "vnode.h"
+
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graphname.h"
+#include "index.h"
+#include "tagging.h"
+
+static const char *const fixed_names[GRAPH_FIXED] = {
+	[GRAPH_TAGS] = "tags",
+};
+
+char *graph_target(size_t depth, const char *path)
+{
+	size_t up = 3 * depth, len = strlen(path), i;
+	char *target = malloc(up + len + 1);
+
+	if (!target)
+		return NULL;
+	for (i = 0; i < up; i += 3)
+		memcpy(target + i, "../", 3);
+	memcpy(target + up, path, len + 1);
+	return target;
+}
+
+const char *graph_link_path(const struct vnode *link)
+{
+	/* The link's own name does not count. */
+	return link->arg + 3 * (link->depth - 1);
+}
+
+/* ---- entries ---- */
+
+static int add_tag(const char *tag, uint64_t files, void *arg)
+{
+	char name[GRAPH_NAME_MAX + 1];
+
+	(void)files;
+	if (graphname_encode(name, tag) < 0)
+		return 0;
+	return listing_add(arg, strdup(name), GRAPH_TAG, strdup(tag), 0);
+}
+
+struct add_file {
+	struct listing *listing;
+	size_t depth;
+};
+
+static int add_file(uint64_t ino, const char *path, void *arg)
+{
+	const struct add_file *add = arg;
+	const struct entry *last = add->listing->entry + add->listing->count - 1;
+	const char *slash = strrchr(path, '/');
+	char *target;
+
+	/* One link a file, though it may have several names. */
+	if (add->listing->count && last->kind == GRAPH_LINK && last->ino == ino)
+		return 0;
+	/* No symbolic link can say where it is. */
+	if (3 * add->depth + strlen(path) >= PATH_MAX)
+		return 0;
+	target = graph_target(add->depth, path);
+	/* The root itself, if it is tagged, is shown under the name "%2E". */
+	if (!strcmp(path, "."))
+		path = "%2E";
+	return listing_add(add->listing, strdup(slash ? slash + 1 : path), GRAPH_LINK, target, ino);
+}
+
+/* ---- directories ---- */
+
+static int list_root(struct listing *listing)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = GRAPH_ROOT + 1; i < GRAPH_FIXED && !ret; i++)
+		ret = listing_add(listing, strdup(fixed_names[i]), i, strdup(""), 0);
+	return ret;
+}
+
+static int list_tag(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	const char *const *tags = (const char *const *)dir->tags;
+	struct add_file add = { listing, dir->depth };
+	int ret = index_find(graph->index, tags, dir->count, add_file, &add);
+
+	return ret ? ret : index_narrow(graph->index, tags, dir->count, add_tag, listing);
+}
+
+static int list(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	int ret = 0;
+
+	if (dir->kind == GRAPH_ROOT)
+		ret = list_root(listing);
+	else if (!graph->index)
+		return 0;
+	else if (dir->kind == GRAPH_TAGS)
+		ret = index_tags(graph->index, "", add_tag, listing);
+	else if (dir->kind == GRAPH_TAG)
+		ret = list_tag(graph, dir, listing);
+	return ret ? ret : listing_finish(listing);
+}
+
+uint64_t graph_refresh(struct graph *graph)
+{
+	uint64_t version;
+
+	tagging_flush(graph->fs);
+	version = graph->index ? index_version(graph->index) : 0;
+	if (version != graph->version) {
+		graph->version = version;
+		clock_gettime(CLOCK_REALTIME, &graph->changed);
+	}
+	return version;
+}
+
+struct listing *graph_listing(struct graph *graph, struct vnode *dir)
+{
+	uint64_t version = graph_refresh(graph);
+	struct listing *listing;
+	int ret;
+
+	if (dir->listing && dir->listing->version == version)
+		return dir->listing;
+	listing = listing_new(version);
+	if (!listing)
+		return NULL;
+	ret = list(graph, dir, listing);
+	if (ret) {
+		listing_put(listing);
+		errno = ret == -ENOMEM ? ENOMEM : EIO;
+		return NULL;
+	}
+	listing_put(dir->listing);
+	dir->listing = listing;
+	return listing;
+}
+
+/* ---- names ---- */
+
+static struct vnode *find_fixed(struct graph *graph, const char *name)
+{
+	size_t i;
+
+	for (i = GRAPH_ROOT + 1; i < GRAPH_FIXED; i++) {
+		if (!strcmp(name, fixed_names[i]))
+			return &graph->fixed[i];
+	}
+	errno = ENOENT;
+	return NULL;
+}
+
+/* A tag that no file in @dir has is not listed there, but can be entered, and so be given. */
+static struct vnode *find_tag(struct graph *graph, const struct vnode *dir, const char *name)
+{
+	char tag[GRAPH_NAME_MAX + 1];
+	struct entry entry = { .name = (char *)name, .kind = GRAPH_TAG, .arg = tag };
+	size_t i;
+
+	errno = ENOENT;
+	if (strlen(name) > GRAPH_NAME_MAX || graphname_decode(tag, name) < 0)
+		return NULL;
+	for (i = 0; i < dir->count; i++) {
+		if (!strcmp(dir->tags[i], tag))
+			return NULL;
+	}
+	return index_tag_exists(graph->index, tag) > 0 ? vnode_get(graph, dir, &entry) : NULL;
+}
+
+/*
+ * With its suffix a link is found also when it needs none: whoever removes two of
+ * the same name by what was listed finds the second.
+ */
+static struct vnode *find_suffixed(struct graph *graph, const struct vnode *dir,
+				   const struct listing *listing, const char *name)
+{
+	const char *tilde = strrchr(name, '~');
+	char suffixed[GRAPH_NAME_MAX + 1], *end;
+	struct entry entry;
+	uint64_t ino;
+	size_t i;
+
+	errno = ENOENT;
+	if (!tilde)
+		return NULL;
+	ino = strtoull(tilde + 1, &end, 10);
+	for (i = 0; i < listing->count; i++) {
+		entry = listing->entry[i];
+		if (entry.kind != GRAPH_LINK || entry.ino != ino || entry.suffixed)
+			continue;
+		graphname_suffix(suffixed, entry.name, ino);
+		entry.name = (char *)name;
+		if (!strcmp(suffixed, name))
+			return vnode_get(graph, dir, &entry);
+	}
+	return NULL;
+}
+
+struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *name)
+{
+	const struct listing *listing;
+	const struct entry *entry;
+	struct vnode *node;
+
+	if (dir->kind == GRAPH_ROOT) {
+		graph_refresh(graph);
+		return find_fixed(graph, name);
+	}
+	if (dir->kind == GRAPH_LINK) {
+		errno = ENOTDIR;
+		return NULL;
+	}
+	listing = graph_listing(graph, dir);
+	if (!listing)
+		return NULL;
+	entry = listing_find(listing, name);
+	if (entry)
+		return vnode_get(graph, dir, entry);
+	node = find_suffixed(graph, dir, listing, name);
+	if (node)
+		return node;
+	return dir->kind == GRAPH_TAG && graph->index ? find_tag(graph, dir, name) : NULL;
+}
