@@ -20,7 +20,7 @@ found()
 	done
 	shift
 	wanted=$([ $# = 0 ] || printf "$mnt/%s\n" "$@" | sort)
-	is "$wanted" sh -c 'disgrafs find -C "$0" "$@" | sort' "$mnt" "${tags[@]}" || return
+	is "$wanted" sh -c 'disgrafs find -C "$0" --tags -- "$@" | sort' "$mnt" "${tags[@]}" || return
 	# One link for a file, however many names it has.
 	for tag in $(find "$mnt/$path" -maxdepth 1 -type l 2>/dev/null); do
 		[ -e "$tag" ] || { ktap_print_msg "$tag: points nowhere"; return 1; }
@@ -133,10 +133,10 @@ hostile()
 		        subprocess.run([b"disgrafs", b"tag", b"--", mnt + where + name] + tags, check=True)
 		paths = {mnt + where + n for where in (b"/", b"/d/") for n in names}
 		for tag in tags:
-		    out = subprocess.run([b"disgrafs", b"find", b"-0", b"-C", mnt, b"--", tag],
+		    out = subprocess.run([b"disgrafs", b"find", b"-0t", b"-C", mnt, b"--", tag],
 		                         check=True, stdout=subprocess.PIPE).stdout
 		    assert set(out.split(b"\0")[:-1]) == paths, tag
-		    subprocess.run([b"disgrafs", b"find", b"--json", b"-C", mnt, b"--", tag],
+		    subprocess.run([b"disgrafs", b"find", b"--json", b"--tags", b"-C", mnt, b"--", tag],
 		                   check=True, stdout=subprocess.DEVNULL)
 		for tag in tags:
 		    if tag in (b".", b".."):
@@ -174,7 +174,7 @@ graph()
 	mkdir -p "$mnt/d" && echo text >"$mnt/d/f" && disgrafs tag "$mnt/d/f" a b c || return
 	is d ls -A "$mnt" || return				# hidden
 	is d find "$mnt" -mindepth 1 -maxdepth 1 -printf %f || return
-	is tags ls -A "$mnt/.graph" || return
+	is "$(printf 'any\nfind\ntags')" ls -A "$mnt/.graph" || return
 	is "$(printf 'a\nb\nc')" ls "$mnt/.graph/tags" || return
 	is "$(printf 'b\nc\nf')" ls "$mnt/.graph/tags/a" || return
 	is "$(printf 'b\nf')" ls "$mnt/.graph/tags/a/c" || return
@@ -273,6 +273,42 @@ tags_by_ln_mv_rm()
 	stat -c %z "$mnt/g" >"$dir/before"; sleep 0.05; ln -s ../../../g "$g/b/"
 	stat -c %z "$mnt/g" | cmp -s - "$dir/before" && return 1
 	is b disgrafs tags "$mnt/g"
+}
+
+# by_expression EXPRESSION [PATH...]: just these are found, by the command and in .graph/find.
+by_expression()
+{
+	local expression=$1 wanted
+
+	shift
+	wanted=$([ $# = 0 ] || printf "$mnt/%s\n" "$@" | sed 's,/\.$,,' | sort)
+	is "$wanted" sh -c 'disgrafs find -C "$0" -- "$1" | sort' "$mnt" "$expression" || return
+	is "$wanted" sh -c 'cd "$0" && find . -type l -exec realpath {} + | sort' \
+		"$mnt/.graph/find/${expression//\//%2F}"
+}
+
+expressions()
+{
+	mkdir -p "$mnt/d/e" && echo text >"$mnt/a.txt" && truncate -s 3M "$mnt/d/b.jpg" &&
+	touch -d 2001-01-01 "$mnt/d/e/C.JPG" && ln -s a.txt "$mnt/d/link" || return
+	disgrafs tag "$mnt/a.txt" t u && disgrafs tag "$mnt/d/b.jpg" t "two words" "1,5" || return
+	by_expression "t" a.txt d/b.jpg && by_expression "t u" a.txt && by_expression "t not u" d/b.jpg &&
+	by_expression "(u or '1,5') and size:>1M" d/b.jpg && by_expression 'tag:"two words"' d/b.jpg &&
+	by_expression "name:*.jpg or name:*.JPG" d/b.jpg d/e/C.JPG && by_expression "type:d" . d d/e &&
+	by_expression "path:d/* type:f" d/b.jpg d/e/C.JPG && by_expression "type:f mtime:>10y" d/e/C.JPG &&
+	by_expression "type:f not t" d/e/C.JPG && by_expression "nothing" || return
+	# What was not even there a moment ago, and has no tags.
+	touch "$mnt/new" && by_expression "name:new" new && mv "$mnt/new" "$mnt/d/new2" &&
+	by_expression "name:new*" d/new2 && rm "$mnt/d/new2" && by_expression "name:new*" || return
+	echo more >>"$mnt/a.txt" && by_expression "t size:10" a.txt || return
+	is "disgrafs: t (u: position 3: the parenthesis is not closed" \
+		sh -c 'disgrafs find -C "$0" "t (u" 2>&1 | head -n 1' "$mnt" || return
+	disgrafs find -C "$mnt" "t (u" 2>/dev/null; [ $? = 2 ] || return
+	is "ls: cannot access '$mnt/.graph/find/t (u': Invalid argument" ls "$mnt/.graph/find/t (u" || return
+	# One of several tags
+	is "$(printf '1%%2C5\nt\ntwo words\nu')" ls "$mnt/.graph/any" &&
+	is "$(printf 'a.txt\nb.jpg')" ls "$mnt/.graph/any/u,two words" && is b.jpg ls "$mnt/.graph/any/1%2C5,none" &&
+	[ ! -e "$mnt/.graph/any/none,no" ] && is text head -n 1 "$mnt/.graph/any/u/a.txt"
 }
 
 # With the rights of the caller.
@@ -550,7 +586,7 @@ fresh()
 	check "$variant: $name" "$@"
 }
 
-NR_TESTS=30
+NR_TESTS=31
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -568,6 +604,7 @@ for v in "${variants[@]}"; do
 	fresh ".graph refuses what is no change of tags" graph_refuses
 	fresh "tags without files" empty_tags
 	fresh "ln, mv and rm in a tag's directory" tags_by_ln_mv_rm
+	fresh "find expressions" expressions
 	fresh "tagging needs the right to write to the file" tags_by_others
 	fresh "any byte in names and tags, through .graph" hostile_links
 	fresh "whoever walks the tree does not see .graph" walks

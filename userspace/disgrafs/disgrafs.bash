@@ -35,7 +35,7 @@ _disgrafs()
 		tag) word='--json --help' ;;
 		untag) word='--all --json --help' ;;
 		tags) word='--dir --prefix --null --json --help' ;;
-		find) word='--dir --null --json --help' ;;
+		find) word='--dir --tags --null --json --help' ;;
 		reindex) word='--json --progress --help' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
@@ -50,7 +50,10 @@ _disgrafs()
 	done
 	case $command in
 	find)
-		_disgrafs_tags "$dir" "$cur" ;;
+		_disgrafs_tags "$dir" "$cur"
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
+			'and or not tag: name: path: type: size: mtime: link: linked:' -- "$cur")
+		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace ;;
 	tag|untag)
 		if [ "$files" != 0 ]; then
 			if [ "$command" = tag ]; then

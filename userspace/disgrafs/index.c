@@ -88,7 +88,9 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_TAG_SHOWN] = "SELECT id FROM tag WHERE name = ?1 AND (files > 0 OR kept)",
 	[ST_TAG_COUNT] = "SELECT files FROM tag WHERE id = ?1",
 	[ST_TAGS] = "SELECT name, files FROM tag WHERE (files > 0 OR kept) "
-		    "AND name >= ?1 AND (?2 IS NULL OR name < ?2) ORDER BY name",
+		    "AND name >= ?1 ORDER BY name",
+	[ST_TAGS_BETWEEN] = "SELECT name, files FROM tag WHERE (files > 0 OR kept) "
+			    "AND name >= ?1 AND name < ?2 ORDER BY name",
 	[ST_FILE_TAG_ADD] = "INSERT INTO file_tag VALUES(?1, ?2, ?3)",
 	[ST_FILE_TAG_DROP] = "DELETE FROM file_tag WHERE node = ?1",
 	[ST_DATA_VERSION] = "PRAGMA data_version",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * disgrafs: tag files and find them by their tags.
+ * disgrafs: tag files and find them by their tags and other things.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 struct options {
 	const struct command *command;
 	const char *dir, *prefix;
-	bool all, json, null, progress;
+	bool all, json, null, progress, tags;
 };
 
 struct command {
@@ -38,6 +38,7 @@ static const struct option long_options[] = {
 	{ "null",	no_argument,	   NULL, '0' },
 	{ "prefix",	required_argument, NULL, 'P' },
 	{ "progress",	no_argument,	   NULL, 'p' },
+	{ "tags",	no_argument,	   NULL, 't' },
 	{ "help",	no_argument,	   NULL, 'h' },
 	{ }
 };
@@ -52,6 +53,7 @@ static const struct {
 	{ 'j', "  -j, --json       print JSON" },
 	{ 'P', "  -P, --prefix TEXT  only tags that begin with TEXT" },
 	{ 'p', "  -p, --progress   say how far it is" },
+	{ 't', "  -t, --tags       the arguments are tags, whatever is in them" },
 	{ 'h', "  -h, --help       this text" },
 };
 
@@ -292,25 +294,82 @@ static int cmd_tags(const struct options *opt, int argc, char *argv[])
 	return ret;
 }
 
+/* The arguments as one expression; with --tags each is a tag, whatever is in it. */
+static char *join_expression(const struct options *opt, int argc, char *argv[])
+{
+	char *text = NULL;
+	const char *p;
+	size_t size;
+	FILE *f;
+	int i;
+
+	f = open_memstream(&text, &size);
+	if (!f)
+		return NULL;
+	for (i = 0; i < argc; i++) {
+		fputs(i ? " " : "", f);
+		if (!opt->tags) {
+			fputs(argv[i], f);
+			continue;
+		}
+		fputc('"', f);
+		for (p = argv[i]; *p; p++) {
+			if (*p == '"' || *p == '\\')
+				fputc('\\', f);
+			fputc(*p, f);
+		}
+		fputc('"', f);
+	}
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int check_expression(const struct options *opt, const char *text)
+{
+	struct expr_error error;
+	struct expr *expr = expr_parse(text, &error);
+	char problem[sizeof(error.message) + 40];
+
+	if (expr) {
+		expr_free(expr);
+		return 0;
+	}
+	snprintf(problem, sizeof(problem), "position %zu: %s", error.position, error.message);
+	return usage_error(opt, text, problem);
+}
+
 static int cmd_find(const struct options *opt, int argc, char *argv[])
 {
 	struct output out = { .opt = opt };
 	const char *error = NULL;
 	struct tree tree;
+	char *text;
 	int ret;
 
 	if (!argc)
-		return usage_error(opt, NULL, "needs tags");
-	ret = check_tags(opt, argc, argv);
-	if (ret)
-		return ret;
-	if (find_tree(opt, &tree))
-		return 1;
-	out.tree = &tree;
-	out.json = opt->json ? json_object_new_array() : NULL;
-	ret = tree_search(&tree, (const char *const *)argv, argc, print_path, &out, &error);
-	ret = finish(&out, ret, error);
-	tree_close(&tree);
+		return usage_error(opt, NULL, "needs an expression");
+	if (opt->tags) {
+		ret = check_tags(opt, argc, argv);
+		if (ret)
+			return ret;
+	}
+	text = join_expression(opt, argc, argv);
+	if (!text)
+		return fail(NULL, "%s", strerror(ENOMEM));
+	ret = check_expression(opt, text);
+	if (ret == 0)
+		ret = find_tree(opt, &tree);
+	if (ret == 0) {
+		out.tree = &tree;
+		out.json = opt->json ? json_object_new_array() : NULL;
+		ret = tree_search(&tree, text, print_path, &out, &error);
+		ret = finish(&out, ret, error);
+		tree_close(&tree);
+	}
+	free(text);
 	return ret;
 }
 
@@ -374,7 +433,8 @@ static const struct command commands[] = {
 	{ "untag", "FILE TAG... | --all FILE", "Take tags from a file", "ajh", cmd_untag },
 	{ "tags", "[FILE...]", "Print the tags of files, or all tags of a tree and how many files have them",
 	  "CP0jh", cmd_tags },
-	{ "find", "TAG...", "Print the files that have all these tags", "C0jh", cmd_find },
+	{ "find", "EXPRESSION... | --tags TAG...", "Print the files that match, or have all these tags",
+	  "C0jth", cmd_find },
 	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },
 };
 
@@ -409,7 +469,7 @@ static int parse(struct options *opt, int argc, char *argv[])
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":aC:j0P:ph", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":aC:j0P:pth", long_options, NULL)) != -1) {
 		if (c == ':')
 			return usage_error(opt, argv[optind - 1], "needs a value");
 		if (c == '?' || !strchr(opt->command->options, c))
@@ -432,6 +492,9 @@ static int parse(struct options *opt, int argc, char *argv[])
 			break;
 		case 'p':
 			opt->progress = true;
+			break;
+		case 't':
+			opt->tags = true;
 			break;
 		case 'h':
 			command_help(opt->command);

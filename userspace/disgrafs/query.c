@@ -59,16 +59,17 @@ int index_tags(struct tagindex *index, const char *prefix, index_tag_fn fn, void
 	size_t len = strlen(prefix), end_len = len;
 	char *end = strdup(prefix);
 	sqlite3_stmt *stmt;
+	bool bounded;
 	int ret;
 
 	if (!end)
 		return -ENOMEM;
 	pthread_mutex_lock(&index->lock);
-	stmt = statement(index, ST_TAGS);
+	bounded = prefix_end(end, &end_len);
+	stmt = statement(index, bounded ? ST_TAGS_BETWEEN : ST_TAGS);
 	if (stmt) {
 		sqlite3_bind_blob(stmt, 1, prefix, len, SQLITE_STATIC);
-		sqlite3_bind_null(stmt, 2);
-		if (prefix_end(end, &end_len))
+		if (bounded)
 			sqlite3_bind_blob(stmt, 2, end, end_len, SQLITE_STATIC);
 	}
 	ret = stmt ? each_tag(index, stmt, fn, arg) : db_failed(index);

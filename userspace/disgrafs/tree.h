@@ -24,14 +24,14 @@ int tree_new(struct tree *tree, const char *path);
 void tree_close(struct tree *tree);
 
 /*
- * Like index_tags() and index_find(), from the index or, where that is not
+ * Like index_tags() and index_search(), from the index or, where that is not
  * readable, from .graph. 0, what @fn returned, or -errno with the sentence in
  * *@error.
  */
 int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg,
 	      const char **error);
-int tree_search(struct tree *tree, const char *const *tags, size_t count, index_path_fn fn,
-		void *arg, const char **error);
+int tree_search(struct tree *tree, const char *expression, index_path_fn fn, void *arg,
+		const char **error);
 
 /*
  * Records the tags of the file at @path in the index of its tree, if it has one

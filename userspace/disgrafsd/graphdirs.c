@@ -5,10 +5,14 @@
  *	tags/		a directory for each tag
  *	tags/a/b/	a link to each file with the tags a and b, and a directory for each
  *			other tag that one of them has; any other tag can be looked up
+ *	any/a,b/	a link to each file with one of the tags; any/ lists what tags/ does
+ *	find/EXPR/	a link to each file that matches the find expression; in the name
+ *			'/' is %2F and '%' may be %25
  */
 #include "vnode.h"
 
 #include <linux/limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +21,16 @@
 #include "tagging.h"
 
 static const char *const fixed_names[GRAPH_FIXED] = {
+	[GRAPH_ROOT] = GRAPH_NAME,
 	[GRAPH_TAGS] = "tags",
+	[GRAPH_ANY] = "any",
+	[GRAPH_FIND] = "find",
 };
+
+const char *graph_fixed_name(enum graph_kind kind)
+{
+	return fixed_names[kind];
+}
 
 char *graph_target(size_t depth, const char *path)
 {
@@ -40,6 +52,28 @@ const char *graph_link_path(const struct vnode *link)
 }
 
 /* ---- entries ---- */
+
+/* As add_tag(), for the names in any/, in which a comma is no part of a tag. */
+static int add_one_of(const char *tag, uint64_t files, void *arg)
+{
+	char *name = malloc(3 * strlen(tag) + 1), *out = name;
+	bool dots = !strcmp(tag, ".") || !strcmp(tag, "..");
+
+	(void)files;
+	if (!name)
+		return -ENOMEM;
+	for (; *tag; tag++) {
+		if (strchr("/%,", *tag) || dots)
+			out += sprintf(out, "%%%02X", (unsigned char)*tag);
+		else
+			*out++ = *tag;
+	}
+	*out = '\0';
+	if (out - name <= GRAPH_NAME_MAX)
+		return listing_add(arg, name, GRAPH_ANY_OF, strdup(name), 0);
+	free(name);
+	return 0;
+}
 
 static int add_tag(const char *tag, uint64_t files, void *arg)
 {
@@ -78,6 +112,38 @@ static int add_file(uint64_t ino, const char *path, void *arg)
 
 /* ---- directories ---- */
 
+static void free_tags(char **tags)
+{
+	size_t i;
+
+	for (i = 0; tags && tags[i]; i++)
+		free(tags[i]);
+	free(tags);
+}
+
+/* The tags of a name in any/, a NULL behind them. NULL: out of memory. */
+static char **split_tags(const char *list)
+{
+	char **tags = calloc(strlen(list) / 2 + 2, sizeof(*tags)), *escaped;
+	size_t len, count = 0;
+
+	for (; tags && *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		if (!len)
+			continue;
+		escaped = strndup(list, len);
+		tags[count] = escaped ? malloc(len + 1) : NULL;
+		if (tags[count])
+			graphname_unescape(tags[count], escaped);
+		free(escaped);
+		if (!tags[count++]) {
+			free_tags(tags);
+			return NULL;
+		}
+	}
+	return tags;
+}
+
 static int list_root(struct listing *listing)
 {
 	size_t i;
@@ -97,6 +163,30 @@ static int list_tag(struct graph *graph, const struct vnode *dir, struct listing
 	return ret ? ret : index_narrow(graph->index, tags, dir->count, add_tag, listing);
 }
 
+static int list_any(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	struct add_file add = { listing, dir->depth };
+	char **tags = split_tags(dir->arg);
+	size_t count = 0;
+	int ret = -ENOMEM;
+
+	while (tags && tags[count])
+		count++;
+	if (count)
+		ret = index_find_any(graph->index, (const char *const *)tags, count, add_file,
+				     &add);
+	free_tags(tags);
+	return ret;
+}
+
+static int list_found(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	struct add_file add = { listing, dir->depth };
+	struct expr_error error;
+
+	return index_search(graph->index, dir->arg, &error, add_file, &add);
+}
+
 static int list(struct graph *graph, const struct vnode *dir, struct listing *listing)
 {
 	int ret = 0;
@@ -107,8 +197,14 @@ static int list(struct graph *graph, const struct vnode *dir, struct listing *li
 		return 0;
 	else if (dir->kind == GRAPH_TAGS)
 		ret = index_tags(graph->index, "", add_tag, listing);
+	else if (dir->kind == GRAPH_ANY)
+		ret = index_tags(graph->index, "", add_one_of, listing);
 	else if (dir->kind == GRAPH_TAG)
 		ret = list_tag(graph, dir, listing);
+	else if (dir->kind == GRAPH_ANY_OF)
+		ret = list_any(graph, dir, listing);
+	else if (dir->kind == GRAPH_FOUND)
+		ret = list_found(graph, dir, listing);
 	return ret ? ret : listing_finish(listing);
 }
 
@@ -207,6 +303,41 @@ static struct vnode *find_suffixed(struct graph *graph, const struct vnode *dir,
 	return NULL;
 }
 
+/* One of the tags is there. */
+static struct vnode *find_any(struct graph *graph, const struct vnode *dir, const char *name)
+{
+	struct entry entry = { .name = (char *)name, .kind = GRAPH_ANY_OF, .arg = (char *)name };
+	char **tags = split_tags(name);
+	bool found = false;
+	size_t i;
+
+	for (i = 0; tags && tags[i] && !found; i++)
+		found = index_tag_exists(graph->index, tags[i]) > 0;
+	errno = tags ? ENOENT : ENOMEM;
+	free_tags(tags);
+	return found ? vnode_get(graph, dir, &entry) : NULL;
+}
+
+static struct vnode *find_expression(struct graph *graph, const struct vnode *dir,
+				     const char *name)
+{
+	char expression[GRAPH_NAME_MAX + 1];
+	struct entry entry = { .name = (char *)name, .kind = GRAPH_FOUND, .arg = expression };
+	struct expr_error error;
+	struct expr *expr;
+
+	errno = ENAMETOOLONG;
+	if (strlen(name) > GRAPH_NAME_MAX)
+		return NULL;
+	graphname_unescape(expression, name);
+	expr = expr_parse(expression, &error);
+	errno = EINVAL;
+	if (!expr)
+		return NULL;
+	expr_free(expr);
+	return vnode_get(graph, dir, &entry);
+}
+
 struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *name)
 {
 	const struct listing *listing;
@@ -221,6 +352,8 @@ struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *na
 		errno = ENOTDIR;
 		return NULL;
 	}
+	if (dir->kind == GRAPH_FIND)
+		return graph->index ? find_expression(graph, dir, name) : NULL;
 	listing = graph_listing(graph, dir);
 	if (!listing)
 		return NULL;
@@ -230,5 +363,9 @@ struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *na
 	node = find_suffixed(graph, dir, listing, name);
 	if (node)
 		return node;
-	return dir->kind == GRAPH_TAG && graph->index ? find_tag(graph, dir, name) : NULL;
+	if (!graph->index)
+		return NULL;
+	if (dir->kind == GRAPH_ANY)
+		return find_any(graph, dir, name);
+	return dir->kind == GRAPH_TAG ? find_tag(graph, dir, name) : NULL;
 }

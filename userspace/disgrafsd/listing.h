@@ -13,7 +13,12 @@
 enum graph_kind {
 	GRAPH_ROOT,
 	GRAPH_TAGS,
+	GRAPH_ANY,
+	GRAPH_FIND,
+	/* Those above are there once. */
 	GRAPH_TAG,
+	GRAPH_ANY_OF,
+	GRAPH_FOUND,
 	GRAPH_LINK,
 };
 

@@ -116,8 +116,7 @@ static char *vnode_path(struct graph *graph, const struct vnode *dir)
 	const char *name;
 
 	while (path && dir) {
-		name = dir->id < FIRST_ID ? (dir->kind == GRAPH_ROOT ? GRAPH_NAME : "tags")
-					  : dir->name;
+		name = dir->id < FIRST_ID ? graph_fixed_name(dir->kind) : dir->name;
 		if (asprintf(&longer, "%s%s%s", name, *path ? "/" : "", path) < 0)
 			longer = NULL;
 		free(path);

@@ -22,7 +22,11 @@ struct vnode {
 	enum graph_kind kind;
 	size_t depth;		/* components below the root of the mount */
 	char *name;
-	char *arg;		/* GRAPH_TAG: the last tag; GRAPH_LINK: the target */
+	/*
+	 * GRAPH_TAG: the last tag; GRAPH_ANY_OF: tags with commas between them;
+	 * GRAPH_FOUND: the expression; GRAPH_LINK: the target.
+	 */
+	char *arg;
 	uint64_t ino;		/* GRAPH_LINK: of the file */
 	char **tags;		/* GRAPH_TAG: all of the path */
 	size_t count;
@@ -32,7 +36,7 @@ struct vnode {
 };
 
 /* .graph, and the directories in it, are always there. */
-#define GRAPH_FIXED 2
+#define GRAPH_FIXED GRAPH_TAG
 
 struct graph {
 	struct disgrafsd *fs;
@@ -58,6 +62,8 @@ void vnodes_free(struct graph *graph);
 struct listing *graph_listing(struct graph *graph, struct vnode *dir);
 /* The node @name in @dir, NULL with errno. For vnode_put() if nobody takes it. */
 struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *name);
+/* What the directories that are always there are called. */
+const char *graph_fixed_name(enum graph_kind kind);
 /* The target of a link at depth @depth to @path below the root, or NULL. */
 char *graph_target(size_t depth, const char *path);
 /* The path below the root that a link leads to. */
