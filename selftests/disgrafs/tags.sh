@@ -57,7 +57,7 @@ errors()
 	disgrafs find 2>/dev/null; [ $? = 2 ] || return
 	disgrafs tags --nonsense 2>/dev/null; [ $? = 2 ] || return
 	disgrafs find -C /proc a 2>/dev/null; [ $? = 1 ] || return
-	for c in tag untag tags find reindex; do
+	for c in tag untag tags find link unlink links reindex; do
 		disgrafs $c --help >/dev/null || return
 	done
 	disgrafs --help >/dev/null && disgrafs --version >/dev/null
@@ -174,7 +174,7 @@ graph()
 	mkdir -p "$mnt/d" && echo text >"$mnt/d/f" && disgrafs tag "$mnt/d/f" a b c || return
 	is d ls -A "$mnt" || return				# hidden
 	is d find "$mnt" -mindepth 1 -maxdepth 1 -printf %f || return
-	is "$(printf 'any\nfind\ntags')" ls -A "$mnt/.graph" || return
+	is "$(printf 'any\nfind\nlinks\ntags')" ls -A "$mnt/.graph" || return
 	is "$(printf 'a\nb\nc')" ls "$mnt/.graph/tags" || return
 	is "$(printf 'b\nc\nf')" ls "$mnt/.graph/tags/a" || return
 	is "$(printf 'b\nf')" ls "$mnt/.graph/tags/a/c" || return
@@ -309,6 +309,54 @@ expressions()
 	is "$(printf '1%%2C5\nt\ntwo words\nu')" ls "$mnt/.graph/any" &&
 	is "$(printf 'a.txt\nb.jpg')" ls "$mnt/.graph/any/u,two words" && is b.jpg ls "$mnt/.graph/any/1%2C5,none" &&
 	[ ! -e "$mnt/.graph/any/none,no" ] && is text head -n 1 "$mnt/.graph/any/u/a.txt"
+}
+
+links()
+{
+	local g=$mnt/.graph/links
+
+	mkdir -p "$mnt/d/e" && echo a >"$mnt/a" && echo b >"$mnt/d/b" && touch "$mnt/d/e/c" || return
+	disgrafs link "$mnt/a" cites "$mnt/d/b" "$mnt/d/e/c" && disgrafs link "$mnt/d/e/c" "is like" "$mnt/a" || return
+	disgrafs link "$mnt/d" part-of "$mnt/a" || return
+	is "$(printf '%s\n' "cites -> $mnt/d/b" "cites -> $mnt/d/e/c" "is like <- $mnt/d/e/c" "part-of <- $mnt/d")" \
+		disgrafs links "$mnt/a" || return
+	is "$(printf '%%2E\na\nd')" ls "$g" && is "$(printf '%%2E\nb\ne')" ls "$g/d" || return
+	is "$(printf 'cites\n~is like\n~part-of')" ls "$g/a" && is "$(printf 'b\nc')" ls "$g/a/cites" || return
+	is b cat "$g/a/cites/b" && is a cat "$g/d/b/~cites/a" && is part-of ls "$g/d/%2E" || return
+	is a cat "$g/d/%2E/part-of/a" && is a cat "$g/d/e/c/is like/a" || return
+	by_expression "link:cites" a && by_expression "linked:cites" d/b d/e/c || return
+	# Wherever it goes
+	mv "$mnt/d/b" "$mnt/new" && is a cat "$g/new/~cites/a" && is "$(printf 'c\nnew')" ls "$g/a/cites" || return
+	mv "$mnt/d" "$mnt/D" && is "cites <- $mnt/a" sh -c 'disgrafs links "$0" | tail -n 1' "$mnt/D/e/c" || return
+	echo other >"$mnt/other" && mkdir "$mnt/d" && mv "$mnt/other" "$mnt/d/b" || return
+	is b cat "$g/a/cites/new" && is "" disgrafs links "$mnt/d/b" || return
+	# As an editor saves: what is in its place
+	echo b2 >"$mnt/new.tmp" && rm "$mnt/new" && is "other" cat "$g/a/cites/b" || return
+	disgrafs unlink "$mnt/a" cites "$mnt/D/e/c" && is b ls "$g/a/cites" || return
+	rm "$mnt/d/b" && is "" ls "$g/a/cites" || return
+	is "cites -> $mnt/d/b (missing)" sh -c 'disgrafs links "$0" | head -n 1' "$mnt/a" || return
+	disgrafs unlink "$mnt/a" cites d/b && ! getfattr -n user.disgrafs.link.cites "$mnt/a" 2>/dev/null || return
+	# By hand, and what is no link
+	setfattr -n user.disgrafs.link.see -v D/e/c "$mnt/a" && is "see <- $mnt/a" sh -c 'disgrafs links "$0" | grep see' "$mnt/D/e/c" &&
+	mv "$mnt/D/e/c" "$mnt/moved" && is "$mnt/moved" realpath "$g/a/see/moved" || return
+	! setfattr -n user.disgrafs.link.see -v ../x "$mnt/a" 2>/dev/null &&
+	! setfattr -n user.disgrafs.link.~x -v moved "$mnt/a" 2>/dev/null || return
+	! disgrafs link "$mnt/a" x /etc/passwd 2>/dev/null && ! disgrafs link "$mnt/a" x "$mnt/none" 2>/dev/null || return
+	disgrafs link "$mnt/a" x/y "$mnt/moved" 2>/dev/null; [ $? = 2 ] || return
+	disgrafs reindex "$mnt" && is "see <- $mnt/a" sh -c 'disgrafs links "$0" | grep see' "$mnt/moved" || return
+	disgrafs links -j "$mnt/a" | python3 -c '
+import json, sys
+m = sys.argv[1]
+j = json.load(sys.stdin)
+assert j == [{"path": m + "/a", "links": [
+    {"relation": "see", "to": m + "/moved", "missing": False},
+    {"relation": "is like", "from": m + "/moved", "missing": False},
+    {"relation": "part-of", "from": m + "/D", "missing": False}]}], j
+' "$mnt" && leave || return
+	# Without the mount
+	disgrafs link "$low/moved" back "$low/a" && is "back <- $low/moved" sh -c 'disgrafs links "$0" | grep back' "$low/a" || return
+	# shellcheck disable=SC2086
+	serve $options && is a ls "$g/moved/back"
 }
 
 # With the rights of the caller.
@@ -586,7 +634,7 @@ fresh()
 	check "$variant: $name" "$@"
 }
 
-NR_TESTS=31
+NR_TESTS=32
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -605,6 +653,7 @@ for v in "${variants[@]}"; do
 	fresh "tags without files" empty_tags
 	fresh "ln, mv and rm in a tag's directory" tags_by_ln_mv_rm
 	fresh "find expressions" expressions
+	fresh "links follow their targets" links
 	fresh "tagging needs the right to write to the file" tags_by_others
 	fresh "any byte in names and tags, through .graph" hostile_links
 	fresh "whoever walks the tree does not see .graph" walks

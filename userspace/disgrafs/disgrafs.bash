@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -36,6 +36,9 @@ _disgrafs()
 		untag) word='--all --json --help' ;;
 		tags) word='--dir --prefix --null --json --help' ;;
 		find) word='--dir --tags --null --json --help' ;;
+		link) word='--help' ;;
+		unlink) word='--all --help' ;;
+		links) word='--null --json --help' ;;
 		reindex) word='--json --progress --help' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
@@ -63,7 +66,13 @@ _disgrafs()
 			fi
 			return
 		fi ;&
-	tags)
+	link|unlink)
+		if [ "$files" = 1 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(getfattr --absolute-names -m '^user\.disgrafs\.link\.' -- \
+				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
+			return
+		fi ;&
+	tags|links)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	reindex)

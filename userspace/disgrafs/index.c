@@ -48,11 +48,11 @@ static const char schema[] =
 	"CREATE TABLE link(source INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
 	"	relation BLOB NOT NULL, position INTEGER NOT NULL,"
 	"	target INTEGER REFERENCES node ON DELETE SET NULL,"
-	"	ino INTEGER NOT NULL, handle BLOB NOT NULL, hint BLOB NOT NULL,"
+	"	reference BLOB NOT NULL, path BLOB NOT NULL,"
 	"	PRIMARY KEY(source, relation, position)) WITHOUT ROWID;"
 	"CREATE INDEX link_target ON link(target);"
 	"CREATE INDEX link_relation ON link(relation);"
-	"CREATE INDEX link_hint ON link(hint) WHERE target IS NULL;"
+	"CREATE INDEX link_path ON link(path) WHERE target IS NULL;"
 	"INSERT INTO meta VALUES('generation', 1), ('clean', 1), ('stale', 1);";
 
 #define GENERATION "(SELECT value FROM meta WHERE key = 'generation')"
@@ -93,6 +93,22 @@ static const char *const sql[NR_STATEMENTS] = {
 			    "AND name >= ?1 AND name < ?2 ORDER BY name",
 	[ST_FILE_TAG_ADD] = "INSERT INTO file_tag VALUES(?1, ?2, ?3)",
 	[ST_FILE_TAG_DROP] = "DELETE FROM file_tag WHERE node = ?1",
+	[ST_LINK_ADD] = "INSERT INTO link VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_LINK_DROP] = "DELETE FROM link WHERE source = ?1",
+	[ST_LINK_NEXT] = "SELECT source, relation, position, reference, path FROM link "
+			 "WHERE (source, relation, position) > (?1, ?2, ?3) "
+			 "ORDER BY source, relation, position LIMIT 1",
+	[ST_LINK_TARGET] = "UPDATE link SET target = nullif(?4, 0) "
+			   "WHERE source = ?1 AND relation = ?2 AND position = ?3",
+	[ST_LINKS_FROM] = "SELECT relation, target, path FROM link WHERE source = ?1 "
+			  "ORDER BY relation, position",
+	[ST_LINKS_TO] = "SELECT relation, source FROM link WHERE target = ?1 UNION "
+			"SELECT relation, source FROM link WHERE target IS NULL AND path = ?2 "
+			"ORDER BY relation, source",
+	[ST_CHILDREN] = "SELECT name, type FROM name JOIN node ON id = child WHERE parent = ?1 "
+			"ORDER BY name",
+	[ST_NODE_TYPE] = "SELECT type FROM node WHERE id = ?1",
+	[ST_NODE_INO] = "SELECT ino FROM node WHERE id = ?1",
 	[ST_DATA_VERSION] = "PRAGMA data_version",
 	[ST_SWEEP_NAMES] = "DELETE FROM name WHERE seen < ?1",
 	[ST_SWEEP_NODES] = "DELETE FROM node WHERE seen < ?1 AND id <> 1",
@@ -585,5 +601,6 @@ int index_generation_end(struct tagindex *index, int64_t generation)
 	if (ret >= 0)
 		ret = meta_set(index, "stale", 0);
 	index->walking = false;
-	return end(index, ret);
+	ret = end(index, ret);
+	return ret < 0 ? ret : index_resolve_links(index);
 }

@@ -51,6 +51,19 @@ struct index_name {
 typedef int (*index_tag_fn)(const char *tag, uint64_t files, void *arg);
 /* @ino: of the file; @path: below the root, without a leading slash. */
 typedef int (*index_path_fn)(uint64_t ino, const char *path, void *arg);
+/* @type: S_IFMT bits */
+typedef int (*index_child_fn)(const char *name, unsigned int type, void *arg);
+
+/* A typed link, seen from one end. */
+struct index_link {
+	const char *relation;
+	const char *path;	/* of the other end, below the root */
+	uint64_t ino;		/* of that, or 0 */
+	bool from;		/* it is the other end that has the link */
+	bool missing;		/* nothing is there */
+};
+
+typedef int (*index_link_fn)(const struct index_link *link, void *arg);
 typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
 
 /* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
@@ -103,6 +116,13 @@ int index_search(struct tagindex *index, const char *expression, struct expr_err
 /* The other tags that files with all of @tags have, and how many of them. */
 int index_narrow(struct tagindex *index, const char *const *tags, size_t count, index_tag_fn fn,
 		 void *arg);
+
+/* The type (S_IFMT bits) of what is at @path below the root, 0 (nothing), or -errno. */
+int index_path_type(struct tagindex *index, const char *path);
+/* What is in the directory @path. */
+int index_children(struct tagindex *index, const char *path, index_child_fn fn, void *arg);
+/* The links of the file at @path, then those to it. */
+int index_links(struct tagindex *index, const char *path, index_link_fn fn, void *arg);
 
 /*
  * Between the two everything that is synced is marked; what was not is dropped

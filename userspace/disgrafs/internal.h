@@ -40,6 +40,15 @@ enum statement {
 	ST_TAGS_BETWEEN,
 	ST_FILE_TAG_ADD,
 	ST_FILE_TAG_DROP,
+	ST_LINK_ADD,
+	ST_LINK_DROP,
+	ST_LINK_NEXT,
+	ST_LINK_TARGET,
+	ST_LINKS_FROM,
+	ST_LINKS_TO,
+	ST_CHILDREN,
+	ST_NODE_TYPE,
+	ST_NODE_INO,
 	ST_DATA_VERSION,
 	ST_SWEEP_NAMES,
 	ST_SWEEP_NODES,
@@ -91,6 +100,10 @@ int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
 char *column_string(sqlite3_stmt *stmt, int column);
 /* @name in the node @parent, as a path from the root. NULL: not below the root. */
 char *node_path(struct tagindex *index, int64_t parent, const char *name);
+/* Looks again where all links lead to. */
+int index_resolve_links(struct tagindex *index);
+/* The node at @path below the root. 1, 0 (none), or -errno. */
+int path_node(struct tagindex *index, const char *path, int64_t *id);
 /* The path of the node @id by one of its names, "." for the root, or NULL. */
 char *first_path(struct tagindex *index, int64_t id);
 

@@ -2,10 +2,11 @@
 /*
  * disgrafs: tag files and find them by their tags and other things.
  */
+#include "command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,21 +16,6 @@
 
 #include "print.h"
 #include "tags.h"
-#include "tree.h"
-
-struct options {
-	const struct command *command;
-	const char *dir, *prefix;
-	bool all, json, null, progress, tags;
-};
-
-struct command {
-	const char *name;
-	const char *args;
-	const char *summary;
-	const char *options;		/* the short ones that it takes */
-	int (*run)(const struct options *opt, int argc, char *argv[]);
-};
 
 static const struct option long_options[] = {
 	{ "all",	no_argument,	   NULL, 'a' },
@@ -47,7 +33,7 @@ static const struct {
 	char option;
 	const char *text;
 } option_help[] = {
-	{ 'a', "  -a, --all        all tags of the files" },
+	{ 'a', "  -a, --all        all of the file's" },
 	{ 'C', "  -C, --dir DIR    the tree that DIR is in (default: the current directory)" },
 	{ '0', "  -0, --null       end lines with NUL instead of a newline" },
 	{ 'j', "  -j, --json       print JSON" },
@@ -56,33 +42,6 @@ static const struct {
 	{ 't', "  -t, --tags       the arguments are tags, whatever is in them" },
 	{ 'h', "  -h, --help       this text" },
 };
-
-static int __attribute__((format(printf, 2, 3))) fail(const char *what, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, "disgrafs: ");
-	if (what)
-		fprintf(stderr, "%s: ", what);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	return 1;
-}
-
-static int usage_error(const struct options *opt, const char *what, const char *problem)
-{
-	fail(what, "%s", problem);
-	fprintf(stderr, "Try 'disgrafs %s --help'.\n", opt->command->name);
-	return 2;
-}
-
-static void print_line(const struct options *opt, const char *line)
-{
-	fputs(line, stdout);
-	putchar(opt->null ? '\0' : '\n');
-}
 
 /* ---- tag, untag, tags FILE ---- */
 
@@ -211,16 +170,6 @@ static int file_tags(const struct options *opt, int argc, char *argv[])
 
 /* ---- tags, find, reindex ---- */
 
-static int find_tree(const struct options *opt, struct tree *tree)
-{
-	const char *dir = opt->dir ?: ".";
-	int ret = tree_find(tree, dir);
-
-	if (ret == -ENOENT && access(dir, F_OK) == 0)
-		return fail(dir, "no index here or above; 'disgrafs reindex' makes one");
-	return ret < 0 ? fail(dir, "%s", strerror(-ret)) : 0;
-}
-
 struct output {
 	const struct options *opt;
 	const struct tree *tree;
@@ -247,13 +196,11 @@ static int print_tag(const char *tag, uint64_t files, void *arg)
 static int print_path(uint64_t ino, const char *path, void *arg)
 {
 	struct output *out = arg;
+	char *full = tree_path(out->tree, path);
 	struct json_object *object;
-	bool is_top = !strcmp(path, ".");
-	char *full;
 
 	(void)ino;
-	if (asprintf(&full, "%s%s%s", out->tree->path,
-		     is_top || !strcmp(out->tree->path, "/") ? "" : "/", is_top ? "" : path) < 0)
+	if (!full)
 		return -ENOMEM;
 	if (out->json) {
 		object = json_object_new_object();
@@ -435,6 +382,10 @@ static const struct command commands[] = {
 	  "CP0jh", cmd_tags },
 	{ "find", "EXPRESSION... | --tags TAG...", "Print the files that match, or have all these tags",
 	  "C0jth", cmd_find },
+	{ "link", "FILE RELATION TARGET...", "Link a file to others", "h", cmd_link },
+	{ "unlink", "FILE RELATION TARGET... | --all FILE RELATION", "Take links from a file", "ah",
+	  cmd_unlink },
+	{ "links", "FILE...", "Print the links of files, and those to them", "0jh", cmd_links },
 	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },
 };
 

@@ -5,11 +5,13 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "find.h"
+#include "links.h"
 
 uint64_t index_version(struct tagindex *index)
 {
@@ -264,5 +266,121 @@ int index_narrow(struct tagindex *index, const char *const *tags, size_t count, 
 	sqlite3_finalize(stmt);
 	pthread_mutex_unlock(&index->lock);
 	expr_free(expr);
+	return ret;
+}
+
+/* ---- paths and links ---- */
+
+int path_node(struct tagindex *index, const char *path, int64_t *id)
+{
+	char name[NAME_MAX + 1];
+	int ret = 1;
+	size_t len;
+
+	*id = ROOT_NODE;
+	if (!strcmp(path, "."))
+		return 1;
+	for (; *path && ret > 0; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		if (len > NAME_MAX)
+			return 0;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		ret = run(index, ST_NAME_FIND, *id, name, 0, 0, id);
+	}
+	return ret;
+}
+
+int index_path_type(struct tagindex *index, const char *path)
+{
+	int64_t id, type = 0;
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = path_node(index, path, &id);
+	if (ret > 0)
+		ret = run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
+	pthread_mutex_unlock(&index->lock);
+	return ret > 0 ? (int)type << 12 : ret;
+}
+
+int index_children(struct tagindex *index, const char *path, index_child_fn fn, void *arg)
+{
+	sqlite3_stmt *stmt;
+	int rc = SQLITE_DONE, ret;
+	int64_t id;
+	char *name;
+
+	pthread_mutex_lock(&index->lock);
+	ret = path_node(index, path, &id);
+	stmt = ret > 0 ? statement(index, ST_CHILDREN) : NULL;
+	if (stmt) {
+		ret = 0;
+		sqlite3_bind_int64(stmt, 1, id);
+		while (!ret && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+			name = column_string(stmt, 0);
+			ret = name ? fn(name, sqlite3_column_int(stmt, 1) << 12, arg) :
+				     failed(index, ENOMEM);
+			free(name);
+		}
+		sqlite3_reset(stmt);
+	}
+	pthread_mutex_unlock(&index->lock);
+	return ret > 0 ? -ENOENT : ret;
+}
+
+static int tell_link(struct tagindex *index, char *relation, int64_t node, char *path, bool from,
+		     index_link_fn fn, void *arg)
+{
+	struct index_link link = { .relation = relation, .from = from };
+	int64_t ino = 0;
+	int ret = 0;
+
+	/* What the reference led to is gone: what is in its place? */
+	if (!node && path_node(index, path, &node) <= 0)
+		node = 0;
+	link.missing = !node;
+	if (node) {
+		free(path);
+		path = first_path(index, node);
+		run(index, ST_NODE_INO, node, NULL, 0, 0, &ino);
+	}
+	link.path = path;
+	link.ino = ino;
+	if (relation && path)
+		ret = fn(&link, arg);
+	free(relation);
+	free(path);
+	return ret;
+}
+
+int index_links(struct tagindex *index, const char *path, index_link_fn fn, void *arg)
+{
+	sqlite3_stmt *stmt = NULL;
+	int64_t id;
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = path_node(index, path, &id);
+	stmt = ret > 0 ? statement(index, ST_LINKS_FROM) : NULL;
+	if (ret > 0)
+		ret = 0;
+	if (stmt) {
+		sqlite3_bind_int64(stmt, 1, id);
+		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
+			ret = tell_link(index, column_string(stmt, 0), sqlite3_column_int64(stmt, 1),
+					column_string(stmt, 2), false, fn, arg);
+		sqlite3_reset(stmt);
+	}
+	stmt = stmt && !ret ? statement(index, ST_LINKS_TO) : NULL;
+	if (stmt) {
+		sqlite3_bind_int64(stmt, 1, id);
+		sqlite3_bind_blob(stmt, 2, path, strlen(path), SQLITE_STATIC);
+		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
+			ret = tell_link(index, column_string(stmt, 0), sqlite3_column_int64(stmt, 1),
+					strdup(""), true, fn, arg);
+		sqlite3_reset(stmt);
+	}
+	pthread_mutex_unlock(&index->lock);
 	return ret;
 }

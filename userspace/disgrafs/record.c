@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "links.h"
 #include "tags.h"
 
 /* ---- the tree ---- */
@@ -170,6 +171,12 @@ static int dir_node(struct tagindex *index, int dir, int64_t *id)
 
 /* ---- recording ---- */
 
+/* What a file says of itself. */
+struct facts {
+	struct tags tags;
+	struct links links;
+};
+
 static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 {
 	int ret = run1(index, ST_FILE_TAG_DROP, id);
@@ -183,6 +190,71 @@ static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 		if (ret >= 0)
 			ret = run(index, ST_FILE_TAG_ADD, tag, NULL, id, i, NULL);
 	}
+	return ret;
+}
+
+/* The node that @link leads to, by its reference or else its path, or 0. */
+static int resolve_link(struct tagindex *index, const char *path, const char *reference,
+			int64_t *target)
+{
+	uint64_t ino = link_inode(reference);
+	struct stat st;
+	char *now, *at;
+	int ret = 0;
+
+	*target = 0;
+	if (ino)
+		ret = run(index, ST_NODE_FIND, 0, NULL, ino, 0, target);
+	if (ret > 0) {
+		/* The number may be another file's by now. */
+		at = first_path(index, *target);
+		now = at ? link_reference(index->root, at) : NULL;
+		if (!now || strcmp(now, reference))
+			*target = 0;
+		free(now);
+		free(at);
+	}
+	if (ret < 0 || *target)
+		return ret;
+	if (fstatat(index->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return find_node(index, &st, target);
+}
+
+static int add_link(struct tagindex *index, int64_t id, size_t position, const struct link *link)
+{
+	sqlite3_stmt *stmt = statement(index, ST_LINK_ADD);
+	int64_t target = 0;
+	int ret = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	/* A walk has not seen all targets yet. */
+	if (!index->walking)
+		ret = resolve_link(index, link->path, link->reference, &target);
+	if (ret < 0)
+		return ret;
+	sqlite3_bind_int64(stmt, 1, id);
+	sqlite3_bind_blob(stmt, 2, link->relation, strlen(link->relation), SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, position);
+	if (target)
+		sqlite3_bind_int64(stmt, 4, target);
+	else
+		sqlite3_bind_null(stmt, 4);
+	sqlite3_bind_blob(stmt, 5, link->reference, strlen(link->reference), SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 6, link->path, strlen(link->path), SQLITE_STATIC);
+	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
+	sqlite3_reset(stmt);
+	return ret;
+}
+
+static int set_links(struct tagindex *index, int64_t id, const struct links *links)
+{
+	int ret = run1(index, ST_LINK_DROP, id);
+	size_t i;
+
+	for (i = 0; i < links->count && ret >= 0; i++)
+		ret = add_link(index, id, i, &links->link[i]);
 	return ret;
 }
 
@@ -238,7 +310,7 @@ static int add_names(struct tagindex *index, const struct stat *st, int64_t id,
 }
 
 static int record_file(struct tagindex *index, int fd, const struct stat *st,
-		       const struct tags *tags, const struct index_name *names, size_t count)
+		       const struct facts *facts, const struct index_name *names, size_t count)
 {
 	int64_t id = ROOT_NODE;
 	int ret;
@@ -254,22 +326,29 @@ static int record_file(struct tagindex *index, int fd, const struct stat *st,
 		if (ret >= 0)
 			ret = add_names(index, st, id, names, count);
 	}
-	return ret < 0 ? ret : set_tags(index, id, tags);
+	if (ret >= 0)
+		ret = set_tags(index, id, &facts->tags);
+	return ret < 0 ? ret : set_links(index, id, &facts->links);
 }
 
-static int read_tags(struct tagindex *index, int fd, struct tags *tags)
+static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 {
 	char path[32];
 	int ret;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ret = tags_read(tags, path);
+	ret = tags_read(&facts->tags, path);
+	if (ret == 0) {
+		ret = links_read(&facts->links, path);
+		if (ret < 0)
+			tags_free(&facts->tags);
+	}
 	return ret < 0 ? failed(index, -ret) : 0;
 }
 
 int index_sync_file(struct tagindex *index, int fd, const struct index_name *names, size_t count)
 {
-	struct tags tags;
+	struct facts facts;
 	struct stat st;
 	int ret;
 
@@ -279,11 +358,12 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 	if (ret < 0)
 		return ret;
 	/* Only now, when nobody else can record something older. */
-	ret = read_tags(index, fd, &tags);
+	ret = read_facts(index, fd, &facts);
 	if (ret == 0) {
 		ret = fstat(fd, &st) < 0 ? failed(index, errno) :
-			record_file(index, fd, &st, &tags, names, count);
-		tags_free(&tags);
+			record_file(index, fd, &st, &facts, names, count);
+		tags_free(&facts.tags);
+		links_free(&facts.links);
 	}
 	return end(index, ret);
 }
@@ -434,4 +514,69 @@ int index_tag_drop(struct tagindex *index, const char *tag)
 	if (ret < 0 || id)
 		return ret;
 	return known ? -ENOTEMPTY : -ENOENT;
+}
+
+/* ---- links to where things are ---- */
+
+#define RESOLVE_BATCH 256
+
+/* One of the links, behind the one before. 1, or 0 at the end, or -errno. */
+static int resolve_next(struct tagindex *index, int64_t *source, char **relation, int64_t *position)
+{
+	sqlite3_stmt *stmt = statement(index, ST_LINK_NEXT);
+	char *reference, *path;
+	int64_t target;
+	int ret;
+
+	if (!stmt)
+		return db_failed(index);
+	sqlite3_bind_int64(stmt, 1, *source);
+	sqlite3_bind_blob(stmt, 2, *relation, strlen(*relation), SQLITE_TRANSIENT);
+	sqlite3_bind_int64(stmt, 3, *position);
+	ret = sqlite3_step(stmt);
+	if (ret != SQLITE_ROW) {
+		ret = ret == SQLITE_DONE ? 0 : db_failed(index);
+		sqlite3_reset(stmt);
+		return ret;
+	}
+	*source = sqlite3_column_int64(stmt, 0);
+	free(*relation);
+	*relation = column_string(stmt, 1);
+	*position = sqlite3_column_int64(stmt, 2);
+	reference = column_string(stmt, 3);
+	path = column_string(stmt, 4);
+	sqlite3_reset(stmt);
+	ret = reference && path && *relation ? resolve_link(index, path, reference, &target) :
+					       failed(index, ENOMEM);
+	free(reference);
+	free(path);
+	stmt = statement(index, ST_LINK_TARGET);
+	if (ret < 0 || !stmt)
+		return ret < 0 ? ret : db_failed(index);
+	sqlite3_bind_int64(stmt, 1, *source);
+	sqlite3_bind_blob(stmt, 2, *relation, strlen(*relation), SQLITE_TRANSIENT);
+	sqlite3_bind_int64(stmt, 3, *position);
+	sqlite3_bind_int64(stmt, 4, target);
+	ret = sqlite3_step(stmt) == SQLITE_DONE ? 1 : db_failed(index);
+	sqlite3_reset(stmt);
+	return ret;
+}
+
+int index_resolve_links(struct tagindex *index)
+{
+	int64_t source = 0, position = 0;
+	char *relation = strdup("");
+	int ret = relation ? 1 : -ENOMEM, i;
+
+	while (ret > 0) {
+		ret = index_batch_begin(index) ?: 1;
+		if (ret < 0)
+			break;
+		for (i = 0; i < RESOLVE_BATCH && ret > 0; i++)
+			ret = resolve_next(index, &source, &relation, &position);
+		if (end(index, ret) < 0)
+			break;
+	}
+	free(relation);
+	return ret;
 }

@@ -299,6 +299,41 @@ int tree_search(struct tree *tree, const char *expression, index_path_fn fn, voi
 	return ret;
 }
 
+char *tree_below(const struct tree *tree, const char *path)
+{
+	size_t len = strcmp(tree->path, "/") ? strlen(tree->path) : 0;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	char *name, *below = NULL;
+
+	if (fd < 0)
+		return NULL;
+	name = fd_name(fd);
+	close(fd);
+	errno = name ? EXDEV : ENAMETOOLONG;
+	if (name && !strncmp(name, tree->path, len) && (!name[len] || name[len] == '/'))
+		below = strdup(name[len] && name[len + 1] ? name + len + 1 : ".");
+	free(name);
+	return below;
+}
+
+int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg,
+	       const char **error)
+{
+	struct tagindex *index = open_index(tree, error);
+	int ret;
+
+	if (!index) {
+		if (errno == ENOENT)
+			*error = "the index cannot be read";
+		return -EACCES;
+	}
+	ret = index_links(index, below, fn, arg);
+	if (ret < 0)
+		*error = strerror(-ret);
+	index_close(index);
+	return ret;
+}
+
 int tree_record(const char *path, const char **error)
 {
 	struct index_name at = { .dir = -1 };

@@ -33,6 +33,12 @@ int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg,
 int tree_search(struct tree *tree, const char *expression, index_path_fn fn, void *arg,
 		const char **error);
 
+/* The path of @path (followed) below the root of @tree, to be freed, or NULL with errno. */
+char *tree_below(const struct tree *tree, const char *path);
+/* Like index_links(); 0 or -errno with the sentence in *@error. Needs the index. */
+int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg,
+	       const char **error);
+
 /*
  * Records the tags of the file at @path in the index of its tree, if it has one
  * and no daemon does that. 0 or -errno with the sentence in *@error.

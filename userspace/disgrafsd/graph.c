@@ -72,6 +72,7 @@ struct graph *graph_new(struct disgrafsd *fs)
 	for (i = 0; i < GRAPH_FIXED; i++) {
 		graph->fixed[i].id = FIXED_ID(i);
 		graph->fixed[i].kind = i;
+		graph->fixed[i].arg = ".";
 		graph->fixed[i].depth = i == GRAPH_ROOT ? 1 : 2;
 	}
 	graph->next_id = FIRST_ID;

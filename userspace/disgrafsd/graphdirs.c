@@ -8,6 +8,12 @@
  *	any/a,b/	a link to each file with one of the tags; any/ lists what tags/ does
  *	find/EXPR/	a link to each file that matches the find expression; in the name
  *			'/' is %2F and '%' may be %25
+ *	links/		what the tree has, each file a directory
+ *	links/PATH/cites/
+ *			a link to each file that PATH has a link of that relation to
+ *	links/PATH/~cites/
+ *			one to each file that has such a link to PATH
+ *	links/DIR/%2E/	the same for the directory DIR itself
  */
 #include "vnode.h"
 
@@ -15,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "graphname.h"
 #include "index.h"
@@ -25,6 +32,7 @@ static const char *const fixed_names[GRAPH_FIXED] = {
 	[GRAPH_TAGS] = "tags",
 	[GRAPH_ANY] = "any",
 	[GRAPH_FIND] = "find",
+	[GRAPH_LINKS] = "links",
 };
 
 const char *graph_fixed_name(enum graph_kind kind)
@@ -163,6 +171,129 @@ static int list_tag(struct graph *graph, const struct vnode *dir, struct listing
 	return ret ? ret : index_narrow(graph->index, tags, dir->count, add_tag, listing);
 }
 
+/* ---- what is there for each file of the tree ---- */
+
+/* The directory itself, among its files. */
+#define SELF_NAME "%2E"
+
+/* What a file is in the tree of @kind, where a directory is @kind again. */
+static enum graph_kind kind_of_file(enum graph_kind kind)
+{
+	(void)kind;
+	return GRAPH_LINKS_OF;
+}
+
+static char *child_path(const char *dir, const char *name)
+{
+	char *path;
+
+	if (!strcmp(dir, "."))
+		return strdup(name);
+	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+struct add_child {
+	struct listing *listing;
+	const struct vnode *dir;
+};
+
+static int add_child(const char *name, unsigned int type, void *arg)
+{
+	const struct add_child *add = arg;
+	enum graph_kind kind = add->dir->kind;
+
+	return listing_add(add->listing, strdup(name), S_ISDIR(type) ? kind : kind_of_file(kind),
+			   child_path(add->dir->arg, name), 0);
+}
+
+static int list_children(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	struct add_child add = { listing, dir };
+	int ret = index_children(graph->index, dir->arg, add_child, &add);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret || index_path_type(graph->index, dir->arg) < 0)
+		return ret;
+	return listing_add(listing, strdup(SELF_NAME), kind_of_file(dir->kind), strdup(dir->arg), 0);
+}
+
+/* Not through the listing: there may be very many. */
+static struct vnode *find_child(struct graph *graph, const struct vnode *dir, const char *name)
+{
+	struct entry entry = { .name = (char *)name, .arg = child_path(dir->arg, name) };
+	struct vnode *node = NULL;
+	int type;
+
+	if (!entry.arg) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	type = index_path_type(graph->index, entry.arg);
+	errno = type < 0 ? -type : ENOENT;
+	entry.kind = S_ISDIR(type) ? dir->kind : kind_of_file(dir->kind);
+	if (type <= 0 && !strcmp(name, SELF_NAME)) {
+		free(entry.arg);
+		entry.arg = strdup(dir->arg);
+		entry.kind = kind_of_file(dir->kind);
+		type = S_IFDIR;
+	}
+	if (type > 0 && entry.arg)
+		node = vnode_get(graph, dir, &entry);
+	free(entry.arg);
+	return node;
+}
+
+struct add_link {
+	struct listing *listing;
+	const struct vnode *dir;
+	struct add_file file;
+};
+
+/* A directory for the relation, unless it is there already. */
+static int add_relation(const struct index_link *link, void *arg)
+{
+	const struct add_link *add = arg;
+	const struct entry *last = add->listing->entry + add->listing->count - 1;
+	char name[GRAPH_NAME_MAX + 1];
+	char *target;
+
+	snprintf(name, sizeof(name), "%s%s", link->from ? "~" : "", link->relation);
+	if (add->listing->count && !strcmp(last->name, name))
+		return 0;
+	if (asprintf(&target, "%s/%s", name, add->dir->arg) < 0)
+		return -ENOMEM;
+	return listing_add(add->listing, strdup(name), GRAPH_RELATION, target, 0);
+}
+
+static int list_relations(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	struct add_link add = { .listing = listing, .dir = dir };
+
+	return index_links(graph->index, dir->arg, add_relation, &add);
+}
+
+static int add_linked(const struct index_link *link, void *arg)
+{
+	struct add_link *add = arg;
+	const char *relation = add->dir->arg + link->from;
+	size_t len = strlen(link->relation);
+
+	if (link->missing || link->from != (*add->dir->arg == '~') ||
+	    strncmp(relation, link->relation, len) || relation[len] != '/')
+		return 0;
+	return add_file(link->ino, link->path, &add->file);
+}
+
+static int list_relation(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	struct add_link add = { listing, dir, { listing, dir->depth } };
+
+	return index_links(graph->index, strchr(dir->arg, '/') + 1, add_linked, &add);
+}
+
+/* ---- any and find ---- */
+
 static int list_any(struct graph *graph, const struct vnode *dir, struct listing *listing)
 {
 	struct add_file add = { listing, dir->depth };
@@ -205,6 +336,12 @@ static int list(struct graph *graph, const struct vnode *dir, struct listing *li
 		ret = list_any(graph, dir, listing);
 	else if (dir->kind == GRAPH_FOUND)
 		ret = list_found(graph, dir, listing);
+	else if (dir->kind == GRAPH_LINKS)
+		ret = list_children(graph, dir, listing);
+	else if (dir->kind == GRAPH_LINKS_OF)
+		ret = list_relations(graph, dir, listing);
+	else if (dir->kind == GRAPH_RELATION)
+		ret = list_relation(graph, dir, listing);
 	return ret ? ret : listing_finish(listing);
 }
 
@@ -344,16 +481,16 @@ struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *na
 	const struct entry *entry;
 	struct vnode *node;
 
-	if (dir->kind == GRAPH_ROOT) {
-		graph_refresh(graph);
+	graph_refresh(graph);
+	if (dir->kind == GRAPH_ROOT)
 		return find_fixed(graph, name);
-	}
-	if (dir->kind == GRAPH_LINK) {
-		errno = ENOTDIR;
+	errno = dir->kind == GRAPH_LINK ? ENOTDIR : ENOENT;
+	if (dir->kind == GRAPH_LINK)
 		return NULL;
-	}
 	if (dir->kind == GRAPH_FIND)
 		return graph->index ? find_expression(graph, dir, name) : NULL;
+	if (dir->kind == GRAPH_LINKS)
+		return graph->index ? find_child(graph, dir, name) : NULL;
 	listing = graph_listing(graph, dir);
 	if (!listing)
 		return NULL;

@@ -15,10 +15,13 @@ enum graph_kind {
 	GRAPH_TAGS,
 	GRAPH_ANY,
 	GRAPH_FIND,
+	GRAPH_LINKS,
 	/* Those above are there once. */
 	GRAPH_TAG,
 	GRAPH_ANY_OF,
 	GRAPH_FOUND,
+	GRAPH_LINKS_OF,
+	GRAPH_RELATION,
 	GRAPH_LINK,
 };
 

@@ -100,11 +100,21 @@ static void words(void **state)
 	parses_as("'; DROP TABLE node; --'", "[; DROP TABLE node; --]");
 }
 
+static void parses_as_age(const char *text, enum expr_compare compare, time_t age)
+{
+	time_t before = time(NULL);
+	struct expr_error error;
+	struct expr *expr = expr_parse(text, &error);
+
+	assert_non_null(expr);
+	assert_int_equal(expr->op, EXPR_MTIME);
+	assert_int_equal(expr->compare, compare);
+	assert_in_range(expr->number + age, before, time(NULL));
+	expr_free(expr);
+}
+
 static void fields(void **state)
 {
-	char wanted[64];
-	time_t now;
-
 	(void)state;
 	parses_as("type:f", "[type:32768]");
 	parses_as("type:d or type:l", "([type:16384]|[type:40960])");
@@ -112,11 +122,9 @@ static void fields(void **state)
 	parses_as("size:>10k size:<=2M", "([size:>10240]&[size:<=2097152])");
 	parses_as("size:>=1G size:<1T", "([size:>=1073741824]&[size:<1099511627776])");
 	parses_as("path:docs/* link:cites linked:cites", "(([path:docs/*]&[link:cites])&[linked:cites])");
-	now = time(NULL);
-	snprintf(wanted, sizeof(wanted), "[mtime:>%lld]", (long long)now - 7 * 86400);
-	parses_as("mtime:<7d", wanted);
-	snprintf(wanted, sizeof(wanted), "[mtime:<=%lld]", (long long)now - 30 * 60);
-	parses_as("mtime:>=30m", wanted);
+	parses_as_age("mtime:<7d", EXPR_GT, 7 * 86400);
+	parses_as_age("mtime:>=30m", EXPR_LE, 30 * 60);
+	parses_as_age("mtime:<=2y", EXPR_GE, 2 * 365 * 86400);
 	setenv("TZ", "UTC0", 1);
 	tzset();
 	parses_as("mtime:>2026-01-31", "[mtime:>1769817600]");

@@ -134,6 +134,7 @@ static void expressions(void **state)
 	finds("size:2000", "b.txt d/b2 ");
 	finds("t size:0", "a.txt ");
 	finds("size:<=10 type:f", "a.txt d/e/A.JPG ");
+	finds("name:b2 or name:b.txt", "b.txt d/b2 ");
 	finds("u mtime:>1w", "d/a.jpg ");
 	finds("u mtime:<1h", "b.txt d/b2 ");
 	finds("mtime:<2002-01-01", "d/a.jpg ");
