@@ -57,7 +57,7 @@ errors()
 	disgrafs find 2>/dev/null; [ $? = 2 ] || return
 	disgrafs tags --nonsense 2>/dev/null; [ $? = 2 ] || return
 	disgrafs find -C /proc a 2>/dev/null; [ $? = 1 ] || return
-	for c in tag untag tags find link unlink links reindex; do
+	for c in tag untag tags find link unlink links related graph stats check reindex; do
 		disgrafs $c --help >/dev/null || return
 	done
 	disgrafs --help >/dev/null && disgrafs --version >/dev/null
@@ -174,7 +174,7 @@ graph()
 	mkdir -p "$mnt/d" && echo text >"$mnt/d/f" && disgrafs tag "$mnt/d/f" a b c || return
 	is d ls -A "$mnt" || return				# hidden
 	is d find "$mnt" -mindepth 1 -maxdepth 1 -printf %f || return
-	is "$(printf 'any\nfind\nlinks\ntags')" ls -A "$mnt/.graph" || return
+	is "$(printf 'any\nfind\nlinks\nrelated\ntags')" ls -A "$mnt/.graph" || return
 	is "$(printf 'a\nb\nc')" ls "$mnt/.graph/tags" || return
 	is "$(printf 'b\nc\nf')" ls "$mnt/.graph/tags/a" || return
 	is "$(printf 'b\nf')" ls "$mnt/.graph/tags/a/c" || return
@@ -357,6 +357,74 @@ assert j == [{"path": m + "/a", "links": [
 	disgrafs link "$low/moved" back "$low/a" && is "back <- $low/moved" sh -c 'disgrafs links "$0" | grep back' "$low/a" || return
 	# shellcheck disable=SC2086
 	serve $options && is a ls "$g/moved/back"
+}
+
+related()
+{
+	local g=$mnt/.graph/related
+
+	mkdir -p "$mnt/d/e" && echo a >"$mnt/d/a.txt" && echo j >"$mnt/d/e/a.jpg" && echo l >"$mnt/linked" &&
+	echo r >"$mnt/d/e/r" && touch "$mnt/d/beside" && mkdir "$mnt/z" && touch "$mnt/z/none" || return
+	for i in {1..20}; do touch "$mnt/z/$i"; done
+	disgrafs tag "$mnt/d/a.txt" rare common && disgrafs tag "$mnt/d/e/r" rare common && disgrafs tag "$mnt/d/beside" common &&
+	disgrafs link "$mnt/d/a.txt" see "$mnt/linked" || return
+	is "$(printf "$mnt/%s\n" linked d/e/r d/beside d/e/a.jpg)" \
+		sh -c 'disgrafs related "$0" | sed "s/^ *[0-9.]* //" | head -n 4' "$mnt/d/a.txt" || return
+	is "$(printf '%s\n' 001-linked 002-r 003-beside 004-a.jpg)" sh -c 'ls "$0" | head -n 4' "$g/d/a.txt" || return
+	is l cat "$g/d/a.txt/001-linked" && is "$mnt/linked" sh -c 'disgrafs related -n 1 "$0" | sed "s/^.* //"' "$mnt/d/a.txt" || return
+	is "$(printf '%%2E\na.txt\nbeside\ne')" ls "$g/d" && ls "$g/d/%2E" >/dev/null || return
+	[ ! -e "$g/none" ] && ! rm "$g/d/a.txt/001-linked" 2>/dev/null && [ -e "$mnt/linked" ] || return
+	disgrafs related --json "$mnt/d/a.txt" | python3 -c '
+import json, sys
+j = json.load(sys.stdin)
+assert [(e["tags"], e["link"], e["stem"], e["directory"]) for e in j[:4]] == [
+    (0, True, False, False), (2, False, False, False), (1, False, False, True), (0, False, True, False)], j
+assert all(a["score"] >= b["score"] for a, b in zip(j, j[1:]))
+' || return
+	disgrafs graph "$mnt/d/a.txt" >"$dir/dot" && grep -q '"fd/a.txt" -> "flinked" \[label="see"\];' "$dir/dot" &&
+	grep -q '"fd/a.txt" -> "trare" \[dir=none\];' "$dir/dot" && grep -q '"fd/e/r" \[shape=box' "$dir/dot" || return
+	disgrafs graph --json --depth 1 "$mnt/d/a.txt" | python3 -c '
+import json, sys
+j = json.load(sys.stdin)
+assert {n["id"] for n in j["nodes"]} == {"fd/a.txt", "flinked", "trare", "tcommon"}, j
+assert {(e["from"], e["to"], e["relation"]) for e in j["edges"]} == {
+    ("fd/a.txt", "flinked", "see"), ("fd/a.txt", "trare", "tag"), ("fd/a.txt", "tcommon", "tag")}, j
+'
+}
+
+checks()
+{
+	mkdir -p "$mnt/d/e" && touch "$mnt/f" "$mnt/d/g" "$mnt/d/e/h" "$mnt/i" && ln "$mnt/f" "$mnt/d/f2" || return
+	disgrafs tag "$mnt/f" a b && disgrafs tag "$mnt/d/g" a && disgrafs link "$mnt/f" see "$mnt/d/g" || return
+	is "7 files, 0 differences; 1 links, 0 outdated, 0 missing" disgrafs check "$mnt" || return
+	disgrafs stats -j "$mnt" | python3 -c '
+import json, sys
+j = json.load(sys.stdin)
+assert (j["files"], j["directories"], j["names"], j["tagged"], j["tags"], j["taggings"], j["links"]) == (
+    4, 3, 7, 2, 2, 3, 1), j
+' || return
+	# Behind the mount: all kinds of differences
+	setfattr -n user.xdg.tags -v c "$low/d/g" && mv "$low/i" "$low/j" && touch "$low/d/new" && rm "$low/d/e/h" || return
+	setfattr -x user.disgrafs.link.see "$low/f" && mv "$low/d/f2" "$low/d/f3" || return
+	disgrafs check "$mnt" >"$dir/out"; [ $? = 3 ] || return
+	is "$(printf "$mnt/%s\n" "d/e/h: is in the index, but not in the tree" "d/f2: is in the index, but not in the tree" \
+		"d/f3: is not in the index" "d/g: has other tags in the index" "d/new: is not in the index" \
+		"f: has other links in the index" "i: is in the index, but not in the tree" "j: is not in the index")" \
+		sh -c 'grep : "$0" | grep -v differences | sort' "$dir/out" || return
+	disgrafs check -j "$mnt" >"$dir/out"; [ $? = 3 ] || return
+	python3 -c 'import json, sys; assert len(json.load(sys.stdin)["differences"]) == 8' <"$dir/out" || return
+	disgrafs check --repair "$mnt" >/dev/null && disgrafs check "$mnt" >/dev/null && found c -- d/g || return
+	# What a link says of a target that moved is brought up to date.
+	disgrafs link "$mnt/f" see "$mnt/d/g" && mv "$mnt/d/g" "$mnt/G" || return
+	is "7 files, 0 differences; 1 links, 1 outdated, 0 missing" disgrafs check "$mnt" || return
+	disgrafs check --repair "$mnt" >/dev/null || return
+	is "7 files, 0 differences; 1 links, 0 outdated, 0 missing" disgrafs check "$mnt" || return
+	getfattr --only-values -n user.disgrafs.link.see "$low/f" | grep -qa '^G' || return
+	rm "$mnt/G" && is "6 files, 0 differences; 1 links, 0 outdated, 1 missing" disgrafs check "$mnt" || return
+	disgrafs check /proc 2>/dev/null; [ $? = 1 ] || return
+	# While it is being used
+	for i in {1..30}; do touch "$mnt/x$i"; disgrafs tag "$mnt/x$i" t; mv "$mnt/x$i" "$mnt/y$i"; done
+	disgrafs check "$mnt" >/dev/null
 }
 
 # With the rights of the caller.
@@ -634,7 +702,7 @@ fresh()
 	check "$variant: $name" "$@"
 }
 
-NR_TESTS=32
+NR_TESTS=34
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -654,6 +722,8 @@ for v in "${variants[@]}"; do
 	fresh "ln, mv and rm in a tag's directory" tags_by_ln_mv_rm
 	fresh "find expressions" expressions
 	fresh "links follow their targets" links
+	fresh "related files, and the graph around one" related
+	fresh "check finds what differs, and repairs" checks
 	fresh "tagging needs the right to write to the file" tags_by_others
 	fresh "any byte in names and tags, through .graph" hostile_links
 	fresh "whoever walks the tree does not see .graph" walks

@@ -20,7 +20,8 @@ struct command {
 struct options {
 	const struct command *command;
 	const char *dir, *prefix;
-	bool all, json, null, progress, tags;
+	unsigned int count, depth;	/* 0: the default */
+	bool all, json, null, progress, repair, tags;
 };
 
 /* Prints a sentence on stderr and returns the exit status 1. */
@@ -37,5 +38,10 @@ char *tree_path(const struct tree *tree, const char *below);
 int cmd_link(const struct options *opt, int argc, char *argv[]);
 int cmd_unlink(const struct options *opt, int argc, char *argv[]);
 int cmd_links(const struct options *opt, int argc, char *argv[]);
+/* graphcmd.c */
+int cmd_related(const struct options *opt, int argc, char *argv[]);
+int cmd_graph(const struct options *opt, int argc, char *argv[]);
+int cmd_stats(const struct options *opt, int argc, char *argv[]);
+int cmd_check(const struct options *opt, int argc, char *argv[]);
 
 #endif

@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links related graph stats check reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -39,6 +39,10 @@ _disgrafs()
 		link) word='--help' ;;
 		unlink) word='--all --help' ;;
 		links) word='--null --json --help' ;;
+		related) word='--count --null --json --help' ;;
+		graph) word='--count --depth --json --help' ;;
+		stats) word='--json --help' ;;
+		check) word='--repair --json --help' ;;
 		reindex) word='--json --progress --help' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
@@ -72,10 +76,10 @@ _disgrafs()
 				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
 			return
 		fi ;&
-	tags|links)
+	tags|links|related|graph)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	reindex)
+	reindex|stats|check)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	esac

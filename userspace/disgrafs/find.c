@@ -7,7 +7,7 @@
  * with the fewest, if every match has to be among these; otherwise through all
  * files. Sizes and times are those that the files have now.
  */
-#include "internal.h"
+#include "indexdb.h"
 
 #include <errno.h>
 #include <fcntl.h>

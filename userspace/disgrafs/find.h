@@ -3,7 +3,7 @@
 #define DISGRAFS_FIND_H
 
 #include "expr.h"
-#include "internal.h"
+#include "indexdb.h"
 
 /* Defines what the statements below call. */
 void find_functions(struct tagindex *index);

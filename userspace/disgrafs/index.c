@@ -3,7 +3,7 @@
  * The index in SQLite. Readers never wait for a writer (WAL); a power cut may
  * cost the last changes, which an unclean index is rebuilt for anyway.
  */
-#include "internal.h"
+#include "indexdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,12 @@
 
 /* A writer that holds the lock longer makes the index stale, not the file system slow. */
 #define BUSY_TIMEOUT_MS 2000
+
+/*
+ * Enough for the tags of 100,000 files. No mmap: a file that is cut short under us
+ * must be an error and not a SIGBUS.
+ */
+#define CACHE_KIB "32768"
 
 /*
  * name: the tree; stem: the name without its last extension. seen: the generation
@@ -100,7 +106,7 @@ static const char *const sql[NR_STATEMENTS] = {
 			 "ORDER BY source, relation, position LIMIT 1",
 	[ST_LINK_TARGET] = "UPDATE link SET target = nullif(?4, 0) "
 			   "WHERE source = ?1 AND relation = ?2 AND position = ?3",
-	[ST_LINKS_FROM] = "SELECT relation, target, path FROM link WHERE source = ?1 "
+	[ST_LINKS_FROM] = "SELECT relation, target, path, reference FROM link WHERE source = ?1 "
 			  "ORDER BY relation, position",
 	[ST_LINKS_TO] = "SELECT relation, source FROM link WHERE target = ?1 UNION "
 			"SELECT relation, source FROM link WHERE target IS NULL AND path = ?2 "
@@ -109,6 +115,19 @@ static const char *const sql[NR_STATEMENTS] = {
 			"ORDER BY name",
 	[ST_NODE_TYPE] = "SELECT type FROM node WHERE id = ?1",
 	[ST_NODE_INO] = "SELECT ino FROM node WHERE id = ?1",
+	/* About how many files there are, without counting them. */
+	[ST_LAST_NODE] = "SELECT max(id) FROM node",
+	[ST_TAG_NODES] = "SELECT node FROM file_tag WHERE tag = ?1",
+	[ST_NODE_TAGS] = "SELECT name, files FROM file_tag JOIN tag ON id = tag WHERE node = ?1 "
+			 "ORDER BY position",
+	[ST_NODE_TAGS_BY_FILES] = "SELECT id, files FROM file_tag JOIN tag ON id = tag "
+				  "WHERE node = ?1 ORDER BY files",
+	[ST_FILE_HAS_TAG] = "SELECT 1 FROM file_tag WHERE tag = ?1 AND node = ?2",
+	[ST_NAMES_OF] = "SELECT parent, stem FROM name WHERE child = ?1",
+	[ST_STEM_NODES] = "SELECT child FROM name WHERE stem = ?1",
+	[ST_DIR_NODES] = "SELECT child FROM name WHERE parent = ?1",
+	[ST_LINKED_NODES] = "SELECT target FROM link WHERE source = ?1 AND target IS NOT NULL "
+			    "UNION SELECT source FROM link WHERE target = ?1",
 	[ST_DATA_VERSION] = "PRAGMA data_version",
 	[ST_SWEEP_NAMES] = "DELETE FROM name WHERE seen < ?1",
 	[ST_SWEEP_NODES] = "DELETE FROM node WHERE seen < ?1 AND id <> 1",
@@ -468,7 +487,7 @@ static int open_db(struct tagindex *index, unsigned int flags)
 				sql_stem, NULL, NULL);
 	find_functions(index);
 	ret = exec(index, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-			  "PRAGMA synchronous = NORMAL");
+			  "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -" CACHE_KIB);
 	if (ret == 0 && flags & INDEX_CREATE)
 		ret = exec(index, "PRAGMA journal_mode = WAL");
 	if (ret < 0)

@@ -64,6 +64,22 @@ struct index_link {
 };
 
 typedef int (*index_link_fn)(const struct index_link *link, void *arg);
+enum related_why {
+	RELATED_TAG	= 1 << 0,	/* shares tags */
+	RELATED_LINK	= 1 << 1,
+	RELATED_STEM	= 1 << 2,	/* has the same name but for the extension */
+	RELATED_DIR	= 1 << 3,	/* is in the same directory */
+};
+
+struct index_related {
+	const char *path;	/* below the root */
+	uint64_t ino;
+	double score;
+	unsigned int tags;	/* that they share */
+	unsigned int why;
+};
+
+typedef int (*index_related_fn)(const struct index_related *related, void *arg);
 typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
 
 /* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
@@ -124,6 +140,12 @@ int index_children(struct tagindex *index, const char *path, index_child_fn fn, 
 /* The links of the file at @path, then those to it. */
 int index_links(struct tagindex *index, const char *path, index_link_fn fn, void *arg);
 
+/* The tags of the file at @path, in their order. */
+int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, void *arg);
+/* The @max files that have most to do with the one at @path, the best first. -ENOENT. */
+int index_related(struct tagindex *index, const char *path, size_t max, index_related_fn fn,
+		  void *arg);
+
 /*
  * Between the two everything that is synced is marked; what was not is dropped
  * at the end. For index_rebuild().
@@ -136,5 +158,34 @@ int index_generation_end(struct tagindex *index, int64_t generation);
  * take long; @progress (or NULL) is called now and then.
  */
 int index_rebuild(int root, index_progress_fn progress, void *arg);
+
+/* What index_check() found. */
+struct index_check {
+	uint64_t files;		/* looked at */
+	uint64_t problems;	/* where index and tree differ */
+	uint64_t links;
+	uint64_t missing;	/* that lead nowhere */
+	uint64_t outdated;	/* whose attribute has another path or reference than the target */
+};
+
+typedef int (*index_problem_fn)(const char *path, const char *problem, void *arg);
+
+/*
+ * Compares the index with the tree and calls @fn (or NULL) for each difference.
+ * What changes meanwhile may be one. @repair_links: brings the attributes of links
+ * up to date.
+ */
+int index_check(struct tagindex *index, bool repair_links, struct index_check *result,
+		index_problem_fn fn, void *arg);
+
+struct index_stats {
+	uint64_t files, directories, names;
+	uint64_t tagged;	/* files and directories */
+	uint64_t tags, taggings;
+	uint64_t links, unresolved;
+	uint64_t bytes;
+};
+
+int index_stats(struct tagindex *index, struct index_stats *stats);
 
 #endif

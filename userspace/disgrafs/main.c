@@ -19,11 +19,14 @@
 
 static const struct option long_options[] = {
 	{ "all",	no_argument,	   NULL, 'a' },
+	{ "count",	required_argument, NULL, 'n' },
+	{ "depth",	required_argument, NULL, 'd' },
 	{ "dir",	required_argument, NULL, 'C' },
 	{ "json",	no_argument,	   NULL, 'j' },
 	{ "null",	no_argument,	   NULL, '0' },
 	{ "prefix",	required_argument, NULL, 'P' },
 	{ "progress",	no_argument,	   NULL, 'p' },
+	{ "repair",	no_argument,	   NULL, 'r' },
 	{ "tags",	no_argument,	   NULL, 't' },
 	{ "help",	no_argument,	   NULL, 'h' },
 	{ }
@@ -39,6 +42,9 @@ static const struct {
 	{ 'j', "  -j, --json       print JSON" },
 	{ 'P', "  -P, --prefix TEXT  only tags that begin with TEXT" },
 	{ 'p', "  -p, --progress   say how far it is" },
+	{ 'd', "  -d, --depth N    up to so many edges away (default: 2)" },
+	{ 'n', "  -n, --count N    so many files at most (default: 20; for graph, of a tag)" },
+	{ 'r', "  -r, --repair     repair what is found" },
 	{ 't', "  -t, --tags       the arguments are tags, whatever is in them" },
 	{ 'h', "  -h, --help       this text" },
 };
@@ -386,6 +392,11 @@ static const struct command commands[] = {
 	{ "unlink", "FILE RELATION TARGET... | --all FILE RELATION", "Take links from a file", "ah",
 	  cmd_unlink },
 	{ "links", "FILE...", "Print the links of files, and those to them", "0jh", cmd_links },
+	{ "related", "FILE", "Print the files that have most to do with one, the best first", "n0jh",
+	  cmd_related },
+	{ "graph", "FILE", "Print what is around a file, for Graphviz", "dnjh", cmd_graph },
+	{ "stats", "[DIR]", "Print how much is in the index", "jh", cmd_stats },
+	{ "check", "[DIR]", "Compare the index with the files", "jrh", cmd_check },
 	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },
 };
 
@@ -414,13 +425,24 @@ static void command_help(const struct command *command)
 	}
 }
 
+static int parse_number(unsigned int *number, const char *arg)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (end == arg || *end || n < 1 || n > 10000)
+		return -1;
+	*number = n;
+	return 0;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse(struct options *opt, int argc, char *argv[])
 {
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":aC:j0P:pth", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":aC:d:jn:0P:prth", long_options, NULL)) != -1) {
 		if (c == ':')
 			return usage_error(opt, argv[optind - 1], "needs a value");
 		if (c == '?' || !strchr(opt->command->options, c))
@@ -437,6 +459,14 @@ static int parse(struct options *opt, int argc, char *argv[])
 			break;
 		case '0':
 			opt->null = true;
+			break;
+		case 'd':
+		case 'n':
+			if (parse_number(c == 'd' ? &opt->depth : &opt->count, optarg) < 0)
+				return usage_error(opt, optarg, "not a number from 1 to 10000");
+			break;
+		case 'r':
+			opt->repair = true;
 			break;
 		case 'P':
 			opt->prefix = optarg;

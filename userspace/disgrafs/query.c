@@ -2,7 +2,7 @@
 /*
  * Asking the index.
  */
-#include "internal.h"
+#include "indexdb.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -379,6 +379,26 @@ int index_links(struct tagindex *index, const char *path, index_link_fn fn, void
 		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
 			ret = tell_link(index, column_string(stmt, 0), sqlite3_column_int64(stmt, 1),
 					strdup(""), true, fn, arg);
+		sqlite3_reset(stmt);
+	}
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, void *arg)
+{
+	sqlite3_stmt *stmt;
+	int64_t id;
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = path_node(index, path, &id);
+	stmt = ret > 0 ? statement(index, ST_NODE_TAGS) : NULL;
+	if (ret == 0)
+		ret = -ENOENT;
+	if (stmt) {
+		sqlite3_bind_int64(stmt, 1, id);
+		ret = each_tag(index, stmt, fn, arg);
 		sqlite3_reset(stmt);
 	}
 	pthread_mutex_unlock(&index->lock);

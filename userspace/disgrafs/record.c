@@ -4,7 +4,7 @@
  * sees, so that the index ends as the tree does, in whatever order changes that
  * ran at the same time are reported.
  */
-#include "internal.h"
+#include "indexdb.h"
 
 #include <dirent.h>
 #include <errno.h>

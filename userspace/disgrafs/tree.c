@@ -334,6 +334,18 @@ int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg
 	return ret;
 }
 
+struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const char **error)
+{
+	struct tagindex *index;
+
+	*error = "the lower directory of this mount cannot be reached from here";
+	if (tree->lower < 0)
+		return NULL;
+	index = index_open(tree->lower, flags);
+	*error = index_error(NULL);
+	return index;
+}
+
 int tree_record(const char *path, const char **error)
 {
 	struct index_name at = { .dir = -1 };

@@ -39,6 +39,9 @@ char *tree_below(const struct tree *tree, const char *path);
 int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg,
 	       const char **error);
 
+/* The index of the tree (enum index_flags); NULL with the sentence in *@error. */
+struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const char **error);
+
 /*
  * Records the tags of the file at @path in the index of its tree, if it has one
  * and no daemon does that. 0 or -errno with the sentence in *@error.

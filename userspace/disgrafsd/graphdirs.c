@@ -13,7 +13,8 @@
  *			a link to each file that PATH has a link of that relation to
  *	links/PATH/~cites/
  *			one to each file that has such a link to PATH
- *	links/DIR/%2E/	the same for the directory DIR itself
+ *	related/PATH/	a link to each file that has to do with PATH, the best first
+ *	links/DIR/%2E/	for the directory DIR itself, also in related/
  */
 #include "vnode.h"
 
@@ -33,6 +34,7 @@ static const char *const fixed_names[GRAPH_FIXED] = {
 	[GRAPH_ANY] = "any",
 	[GRAPH_FIND] = "find",
 	[GRAPH_LINKS] = "links",
+	[GRAPH_RELATED] = "related",
 };
 
 const char *graph_fixed_name(enum graph_kind kind)
@@ -179,8 +181,7 @@ static int list_tag(struct graph *graph, const struct vnode *dir, struct listing
 /* What a file is in the tree of @kind, where a directory is @kind again. */
 static enum graph_kind kind_of_file(enum graph_kind kind)
 {
-	(void)kind;
-	return GRAPH_LINKS_OF;
+	return kind == GRAPH_LINKS ? GRAPH_LINKS_OF : GRAPH_RELATED_TO;
 }
 
 static char *child_path(const char *dir, const char *name)
@@ -292,6 +293,34 @@ static int list_relation(struct graph *graph, const struct vnode *dir, struct li
 	return index_links(graph->index, strchr(dir->arg, '/') + 1, add_linked, &add);
 }
 
+/* ---- related ---- */
+
+/* Three digits in front of the names keep them in order. */
+#define RELATED_MAX 100
+
+/* 001-NAME */
+static int add_related(const struct index_related *related, void *arg)
+{
+	const struct add_file *add = arg;
+	const char *slash = strrchr(related->path, '/');
+	char name[GRAPH_NAME_MAX + 1];
+
+	if (3 * add->depth + strlen(related->path) >= PATH_MAX)
+		return 0;
+	snprintf(name, sizeof(name), "%03zu-%.*s", add->listing->count + 1, GRAPH_NAME_MAX - 4,
+		 slash ? slash + 1 : related->path);
+	return listing_add(add->listing, strdup(name), GRAPH_LINK,
+			   graph_target(add->depth, related->path), related->ino);
+}
+
+static int list_related(struct graph *graph, const struct vnode *dir, struct listing *listing)
+{
+	struct add_file add = { listing, dir->depth };
+	int ret = index_related(graph->index, dir->arg, RELATED_MAX, add_related, &add);
+
+	return ret == -ENOENT ? 0 : ret;
+}
+
 /* ---- any and find ---- */
 
 static int list_any(struct graph *graph, const struct vnode *dir, struct listing *listing)
@@ -336,7 +365,9 @@ static int list(struct graph *graph, const struct vnode *dir, struct listing *li
 		ret = list_any(graph, dir, listing);
 	else if (dir->kind == GRAPH_FOUND)
 		ret = list_found(graph, dir, listing);
-	else if (dir->kind == GRAPH_LINKS)
+	else if (dir->kind == GRAPH_RELATED_TO)
+		ret = list_related(graph, dir, listing);
+	else if (dir->kind == GRAPH_LINKS || dir->kind == GRAPH_RELATED)
 		ret = list_children(graph, dir, listing);
 	else if (dir->kind == GRAPH_LINKS_OF)
 		ret = list_relations(graph, dir, listing);
@@ -489,7 +520,7 @@ struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *na
 		return NULL;
 	if (dir->kind == GRAPH_FIND)
 		return graph->index ? find_expression(graph, dir, name) : NULL;
-	if (dir->kind == GRAPH_LINKS)
+	if (dir->kind == GRAPH_LINKS || dir->kind == GRAPH_RELATED)
 		return graph->index ? find_child(graph, dir, name) : NULL;
 	listing = graph_listing(graph, dir);
 	if (!listing)

@@ -16,12 +16,14 @@ enum graph_kind {
 	GRAPH_ANY,
 	GRAPH_FIND,
 	GRAPH_LINKS,
+	GRAPH_RELATED,
 	/* Those above are there once. */
 	GRAPH_TAG,
 	GRAPH_ANY_OF,
 	GRAPH_FOUND,
 	GRAPH_LINKS_OF,
 	GRAPH_RELATION,
+	GRAPH_RELATED_TO,
 	GRAPH_LINK,
 };
 

@@ -24,8 +24,8 @@ struct vnode {
 	char *name;
 	/*
 	 * GRAPH_TAG: the last tag; GRAPH_ANY_OF: tags with commas between them;
-	 * GRAPH_FOUND: the expression; GRAPH_LINKS and GRAPH_LINKS_OF: the path of a
-	 * directory or file below the root; GRAPH_RELATION: relation, '/', path;
+	 * GRAPH_FOUND: the expression; GRAPH_LINKS, GRAPH_LINKS_OF, GRAPH_RELATED and
+	 * GRAPH_RELATED_TO: the path of a directory or file below the root; GRAPH_RELATION: relation, '/', path;
 	 * GRAPH_LINK: the target.
 	 */
 	char *arg;

@@ -4,8 +4,8 @@
  * index.c opens and keeps it, record.c writes what is true in the tree, query.c
  * and the files beside it ask.
  */
-#ifndef DISGRAFS_INDEX_INTERNAL_H
-#define DISGRAFS_INDEX_INTERNAL_H
+#ifndef DISGRAFS_INDEXDB_H
+#define DISGRAFS_INDEXDB_H
 
 #include "index.h"
 
@@ -49,6 +49,15 @@ enum statement {
 	ST_CHILDREN,
 	ST_NODE_TYPE,
 	ST_NODE_INO,
+	ST_LAST_NODE,
+	ST_TAG_NODES,
+	ST_NODE_TAGS,
+	ST_NODE_TAGS_BY_FILES,
+	ST_FILE_HAS_TAG,
+	ST_NAMES_OF,
+	ST_STEM_NODES,
+	ST_DIR_NODES,
+	ST_LINKED_NODES,
 	ST_DATA_VERSION,
 	ST_SWEEP_NAMES,
 	ST_SWEEP_NODES,
