@@ -317,7 +317,9 @@ links()
 
 	mkdir -p "$mnt/d/e" && echo a >"$mnt/a" && echo b >"$mnt/d/b" && touch "$mnt/d/e/c" || return
 	disgrafs link "$mnt/a" cites "$mnt/d/b" "$mnt/d/e/c" && disgrafs link "$mnt/d/e/c" "is like" "$mnt/a" || return
-	disgrafs link "$mnt/d" part-of "$mnt/a" || return
+	is "[{\"relation\":\"part-of\",\"to\":\"$mnt/a\"}]" sh -c 'disgrafs link -j "$0" part-of "$1" | python3 -c "
+import json, sys
+print(json.dumps(json.load(sys.stdin)[\"links\"], separators=(\",\", \":\")))"' "$mnt/d" "$mnt/a" || return
 	is "$(printf '%s\n' "cites -> $mnt/d/b" "cites -> $mnt/d/e/c" "is like <- $mnt/d/e/c" "part-of <- $mnt/d")" \
 		disgrafs links "$mnt/a" || return
 	is "$(printf '%%2E\na\nd')" ls "$g" && is "$(printf '%%2E\nb\ne')" ls "$g/d" || return

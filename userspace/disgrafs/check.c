@@ -33,26 +33,6 @@ static int report(struct check *check, const char *path, const char *problem)
 
 /* ---- one file ---- */
 
-static bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags)
-{
-	sqlite3_stmt *stmt = statement(index, ST_NODE_TAGS);
-	bool same = stmt;
-	size_t i;
-	char *tag;
-
-	if (stmt)
-		sqlite3_bind_int64(stmt, 1, id);
-	for (i = 0; i < tags->count && same; i++) {
-		same = sqlite3_step(stmt) == SQLITE_ROW;
-		tag = same ? column_string(stmt, 0) : NULL;
-		same = tag && !strcmp(tag, tags->tag[i]);
-		free(tag);
-	}
-	same = same && sqlite3_step(stmt) == SQLITE_DONE;
-	sqlite3_reset(stmt);
-	return same;
-}
-
 static bool has_link(const struct links *links, sqlite3_stmt *stmt)
 {
 	char *relation = column_string(stmt, 0), *path = column_string(stmt, 2);

@@ -36,8 +36,8 @@ _disgrafs()
 		untag) word='--all --json --help' ;;
 		tags) word='--dir --prefix --null --json --help' ;;
 		find) word='--dir --tags --null --json --help' ;;
-		link) word='--help' ;;
-		unlink) word='--all --help' ;;
+		link) word='--json --help' ;;
+		unlink) word='--all --json --help' ;;
 		links) word='--null --json --help' ;;
 		related) word='--count --null --json --help' ;;
 		graph) word='--count --depth --json --help' ;;

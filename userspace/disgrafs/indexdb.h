@@ -109,6 +109,9 @@ int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
 char *column_string(sqlite3_stmt *stmt, int column);
 /* @name in the node @parent, as a path from the root. NULL: not below the root. */
 char *node_path(struct tagindex *index, int64_t parent, const char *name);
+struct tags;
+/* Whether the node @id is recorded with just these tags. */
+bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags);
 /* Looks again where all links lead to. */
 int index_resolve_links(struct tagindex *index);
 /* The node at @path below the root. 1, 0 (none), or -errno. */

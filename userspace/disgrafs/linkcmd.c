@@ -53,6 +53,28 @@ static int write_failed(const char *file, int ret)
 	return fail(file, "%s", strerror(-ret));
 }
 
+/* As `links --json` has it, but only what the file itself says. */
+static int print_changed(const struct tree *tree, const char *file, const struct links *links)
+{
+	struct json_object *json = json_object_new_object(), *list = json_object_new_array(), *link;
+	char *path;
+	size_t i;
+
+	for (i = 0; i < links->count; i++) {
+		path = tree_path(tree, links->link[i].path);
+		if (!path)
+			continue;
+		link = json_object_new_object();
+		json_object_object_add(link, "relation", json_bytes(links->link[i].relation));
+		json_object_object_add(link, "to", json_bytes(path));
+		json_object_array_add(list, link);
+		free(path);
+	}
+	json_object_object_add(json, "path", json_bytes(file));
+	json_object_object_add(json, "links", list);
+	return print_json(json) < 0;
+}
+
 static int change_links(const struct options *opt, const struct tree *tree, char *argv[], int argc,
 			bool add)
 {
@@ -78,9 +100,11 @@ static int change_links(const struct options *opt, const struct tree *tree, char
 		ret = links_write(&links, relation, file);
 		ret = ret < 0 ? write_failed(file, ret) : 0;
 	}
-	links_free(&links);
 	if (ret == 0 && tree_record(file, &error) < 0)
 		fail(file, "linked, but the index was not changed: %s; see 'disgrafs reindex'", error);
+	if (ret == 0 && opt->json)
+		ret = print_changed(tree, file, &links);
+	links_free(&links);
 	if (lock >= 0)
 		close(lock);
 	return ret;

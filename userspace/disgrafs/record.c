@@ -177,12 +177,36 @@ struct facts {
 	struct links links;
 };
 
+bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags)
+{
+	sqlite3_stmt *stmt = statement(index, ST_NODE_TAGS);
+	bool same = stmt;
+	size_t i;
+	char *tag;
+
+	if (stmt)
+		sqlite3_bind_int64(stmt, 1, id);
+	for (i = 0; i < tags->count && same; i++) {
+		same = sqlite3_step(stmt) == SQLITE_ROW;
+		tag = same ? column_string(stmt, 0) : NULL;
+		same = tag && !strcmp(tag, tags->tag[i]);
+		free(tag);
+	}
+	same = same && sqlite3_step(stmt) == SQLITE_DONE;
+	sqlite3_reset(stmt);
+	return same;
+}
+
 static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 {
-	int ret = run1(index, ST_FILE_TAG_DROP, id);
 	int64_t tag = 0;
 	size_t i;
+	int ret;
 
+	/* Nearly always, in a rebuild. */
+	if (same_tags(index, id, tags))
+		return 0;
+	ret = run1(index, ST_FILE_TAG_DROP, id);
 	for (i = 0; i < tags->count && ret >= 0; i++) {
 		ret = run_tag(index, ST_TAG_ADD, tags->tag[i], NULL);
 		if (ret >= 0)
