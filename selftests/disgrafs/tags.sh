@@ -275,16 +275,17 @@ tags_by_ln_mv_rm()
 	is b disgrafs tags "$mnt/g"
 }
 
-# by_expression EXPRESSION [PATH...]: just these are found, by the command and in .graph/find.
+# by_expression EXPRESSION [PATH...]: just these are found, in .graph/find, which is asked
+# first because it has to know what just happened, and by the command.
 by_expression()
 {
 	local expression=$1 wanted
 
 	shift
 	wanted=$([ $# = 0 ] || printf "$mnt/%s\n" "$@" | sed 's,/\.$,,' | sort)
-	is "$wanted" sh -c 'disgrafs find -C "$0" -- "$1" | sort' "$mnt" "$expression" || return
 	is "$wanted" sh -c 'cd "$0" && find . -type l -exec realpath {} + | sort' \
-		"$mnt/.graph/find/${expression//\//%2F}"
+		"$mnt/.graph/find/${expression//\//%2F}" || return
+	is "$wanted" sh -c 'disgrafs find -C "$0" -- "$1" | sort' "$mnt" "$expression"
 }
 
 expressions()
