@@ -133,8 +133,8 @@ static int check_recorded(struct check *check, int fd, int64_t id, const char *p
 	int ret = 0;
 
 	/* One of its own: directories above are being asked about. */
-	if (sqlite3_prepare_v2(check->index->db, "SELECT name FROM name WHERE parent = ?1", -1, &stmt,
-			       NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(check->index->db, "SELECT name FROM name WHERE parent = ?1", -1,
+			       &stmt, NULL) != SQLITE_OK)
 		return db_failed(check->index);
 	sqlite3_bind_int64(stmt, 1, id);
 	while (ret == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
@@ -216,6 +216,8 @@ out:
 
 static int check_links(struct check *check, bool repair)
 {
+	static const char query[] = "SELECT source, target, relation, path, reference "
+		"FROM link ORDER BY source, relation, path";
 	sqlite3_stmt *stmt = NULL;
 	char *source, *target;
 	struct link link;
@@ -223,8 +225,7 @@ static int check_links(struct check *check, bool repair)
 	int ret = 0;
 
 	/* Sorted, so that what is repaired does not come again. */
-	if (sqlite3_prepare_v2(check->index->db, "SELECT source, target, relation, path, reference "
-			       "FROM link ORDER BY source, relation, path", -1, &stmt, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(check->index->db, query, -1, &stmt, NULL) != SQLITE_OK)
 		return db_failed(check->index);
 	while (ret == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
 		link = (struct link){ .relation = column_string(stmt, 2),
@@ -284,7 +285,8 @@ int index_stats(struct tagindex *index, struct index_stats *stats)
 		"SELECT (SELECT count(*) FROM node WHERE type <> 4), "
 		"(SELECT count(*) FROM node WHERE type = 4), (SELECT count(*) FROM name), "
 		"(SELECT count(DISTINCT node) FROM file_tag), "
-		"(SELECT count(*) FROM tag WHERE files > 0 OR kept), (SELECT count(*) FROM file_tag), "
+		"(SELECT count(*) FROM tag WHERE files > 0 OR kept), "
+		"(SELECT count(*) FROM file_tag), "
 		"(SELECT count(*) FROM link), (SELECT count(*) FROM link WHERE target IS NULL)";
 	uint64_t *fields[] = { &stats->files, &stats->directories, &stats->names, &stats->tagged,
 			       &stats->tags, &stats->taggings, &stats->links, &stats->unresolved };

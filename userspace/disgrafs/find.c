@@ -148,14 +148,16 @@ static void print_driver(FILE *f, const struct expr *expr)
 		fprintf(f, "SELECT node AS id FROM file_tag WHERE tag = ?%d", expr->param);
 		break;
 	case EXPR_NAME:
-		fprintf(f, "SELECT DISTINCT child AS id FROM name WHERE stem = stem(?%d) AND name = ?%d",
-			expr->param, expr->param);
+		fprintf(f, "SELECT DISTINCT child AS id FROM name "
+			"WHERE stem = stem(?%d) AND name = ?%d", expr->param, expr->param);
 		break;
 	case EXPR_LINK:
-		fprintf(f, "SELECT DISTINCT source AS id FROM link WHERE relation = ?%d", expr->param);
+		fprintf(f, "SELECT DISTINCT source AS id FROM link WHERE relation = ?%d",
+			expr->param);
 		break;
 	case EXPR_LINKED:
-		fprintf(f, "SELECT DISTINCT target AS id FROM link WHERE relation = ?%d", expr->param);
+		fprintf(f, "SELECT DISTINCT target AS id FROM link WHERE relation = ?%d",
+			expr->param);
 		break;
 	default:
 		break;

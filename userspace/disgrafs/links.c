@@ -261,7 +261,8 @@ char *link_reference_of(int fd)
 	len = snprintf(text, sizeof(text), "%llu:%d:", (unsigned long long)st.st_ino,
 		       h.handle.handle_type);
 	for (i = 0; i < h.handle.handle_bytes; i++)
-		len += snprintf(text + len, sizeof(text) - len, "%02x", h.bytes[sizeof(struct file_handle) + i]);
+		len += snprintf(text + len, sizeof(text) - len, "%02x",
+				h.bytes[sizeof(struct file_handle) + i]);
 	return strdup(text);
 }
 

@@ -368,7 +368,8 @@ int index_links(struct tagindex *index, const char *path, index_link_fn fn, void
 	if (stmt) {
 		sqlite3_bind_int64(stmt, 1, id);
 		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
-			ret = tell_link(index, column_string(stmt, 0), sqlite3_column_int64(stmt, 1),
+			ret = tell_link(index, column_string(stmt, 0),
+					sqlite3_column_int64(stmt, 1),
 					column_string(stmt, 2), false, fn, arg);
 		sqlite3_reset(stmt);
 	}
@@ -377,7 +378,8 @@ int index_links(struct tagindex *index, const char *path, index_link_fn fn, void
 		sqlite3_bind_int64(stmt, 1, id);
 		sqlite3_bind_blob(stmt, 2, path, strlen(path), SQLITE_STATIC);
 		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
-			ret = tell_link(index, column_string(stmt, 0), sqlite3_column_int64(stmt, 1),
+			ret = tell_link(index, column_string(stmt, 0),
+					sqlite3_column_int64(stmt, 1),
 					strdup(""), true, fn, arg);
 		sqlite3_reset(stmt);
 	}

@@ -173,7 +173,8 @@ static int read_tags(struct tagindex *index, int64_t node, struct shared_tag **t
 
 static int score_names(struct tagindex *index, struct candidates *c)
 {
-	sqlite3_stmt *names = statement(index, ST_NAMES_OF), *stem = statement(index, ST_STEM_NODES);
+	sqlite3_stmt *names = statement(index, ST_NAMES_OF);
+	sqlite3_stmt *stem = statement(index, ST_STEM_NODES);
 	sqlite3_stmt *dir = statement(index, ST_DIR_NODES);
 	int ret = 0;
 

@@ -216,7 +216,8 @@ static int list_children(struct graph *graph, const struct vnode *dir, struct li
 		return 0;
 	if (ret || index_path_type(graph->index, dir->arg) < 0)
 		return ret;
-	return listing_add(listing, strdup(SELF_NAME), kind_of_file(dir->kind), strdup(dir->arg), 0);
+	return listing_add(listing, strdup(SELF_NAME), kind_of_file(dir->kind), strdup(dir->arg),
+			   0);
 }
 
 /* Not through the listing: there may be very many. */

@@ -25,8 +25,8 @@ struct vnode {
 	/*
 	 * GRAPH_TAG: the last tag; GRAPH_ANY_OF: tags with commas between them;
 	 * GRAPH_FOUND: the expression; GRAPH_LINKS, GRAPH_LINKS_OF, GRAPH_RELATED and
-	 * GRAPH_RELATED_TO: the path of a directory or file below the root; GRAPH_RELATION: relation, '/', path;
-	 * GRAPH_LINK: the target.
+	 * GRAPH_RELATED_TO: the path of a directory or file below the root;
+	 * GRAPH_RELATION: relation, '/', path; GRAPH_LINK: the target.
 	 */
 	char *arg;
 	uint64_t ino;		/* GRAPH_LINK: of the file */

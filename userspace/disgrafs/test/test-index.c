@@ -415,7 +415,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(intersections), TEST(directories), TEST(hard_links), TEST(reused_inode),
-		TEST(prefixes), TEST(kept), TEST(hostile), TEST(deep), TEST(rebuilds), TEST(damaged), TEST(states), TEST(not_ours),
+		TEST(prefixes), TEST(kept),
+		TEST(hostile), TEST(deep), TEST(rebuilds), TEST(damaged), TEST(states), TEST(not_ours),
 		TEST(threads),
 	};
 
