@@ -11,8 +11,8 @@ _disgrafs_tags()
 		# "  COUNT TAG"
 		tag=${tag#"${tag%%[! ]*}"}
 		tag=${tag#* }
-		[[ $tag != *$'\n'* && $tag == "$2"* ]] && COMPREPLY+=("$(printf %q "$tag")")
-	done < <(disgrafs tags -0 -C "$1" 2>/dev/null)
+		[[ $tag != *$'\n'* ]] && COMPREPLY+=("$(printf %q "$tag")")
+	done < <(disgrafs tags -0 -C "$1" -P "$2" 2>/dev/null)
 }
 
 _disgrafs()
@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links related graph stats check reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -34,7 +34,15 @@ _disgrafs()
 		case $command in
 		tag) word='--json --help' ;;
 		untag) word='--all --json --help' ;;
-		tags|find) word='--dir --null --json --help' ;;
+		tags) word='--dir --prefix --null --json --help' ;;
+		find) word='--dir --tags --null --json --help' ;;
+		link) word='--json --help' ;;
+		unlink) word='--all --json --help' ;;
+		links) word='--null --json --help' ;;
+		related) word='--count --null --json --help' ;;
+		graph) word='--count --depth --json --help' ;;
+		stats) word='--json --help' ;;
+		check) word='--repair --json --help' ;;
 		reindex) word='--json --progress --help' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
@@ -49,7 +57,10 @@ _disgrafs()
 	done
 	case $command in
 	find)
-		_disgrafs_tags "$dir" "$cur" ;;
+		_disgrafs_tags "$dir" "$cur"
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
+			'and or not tag: name: path: type: size: mtime: link: linked:' -- "$cur")
+		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace ;;
 	tag|untag)
 		if [ "$files" != 0 ]; then
 			if [ "$command" = tag ]; then
@@ -59,10 +70,16 @@ _disgrafs()
 			fi
 			return
 		fi ;&
-	tags)
+	link|unlink)
+		if [ "$files" = 1 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(getfattr --absolute-names -m '^user\.disgrafs\.link\.' -- \
+				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
+			return
+		fi ;&
+	tags|links|related|graph)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	reindex)
+	reindex|stats|check)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	esac

@@ -61,6 +61,50 @@ int graphname_decode(char *tag, const char *name)
 	return graphname_encode(again, tag) < 0 || strcmp(again, name) ? -ENOENT : 0;
 }
 
+static bool is_escape(const char *p)
+{
+	static const char *const escapes[] = { "%2F", "%25", "%2C", "%2E" };
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		if (!strncmp(p, escapes[i], 3))
+			return true;
+	}
+	return false;
+}
+
+void graphname_unescape(char *out, const char *name)
+{
+	while (*name) {
+		if (is_escape(name)) {
+			*out++ = hex(name[1]) << 4 | hex(name[2]);
+			name += 3;
+		} else {
+			*out++ = *name++;
+		}
+	}
+	*out = '\0';
+}
+
+int graphname_escape(char name[GRAPH_NAME_MAX + 1], const char *text)
+{
+	bool dots = is_dots(text), escape;
+	size_t n = 0, width;
+
+	for (; *text; text++, n += width) {
+		escape = *text == '/' || dots || is_escape(text);
+		width = escape ? 3 : 1;
+		if (n + width > GRAPH_NAME_MAX)
+			return -ENAMETOOLONG;
+		if (escape)
+			snprintf(name + n, 4, "%%%02X", (unsigned char)*text);
+		else
+			name[n] = *text;
+	}
+	name[n] = '\0';
+	return 0;
+}
+
 void graphname_suffix(char name[GRAPH_NAME_MAX + 1], const char *file, uint64_t inode)
 {
 	char suffix[24];

@@ -18,6 +18,15 @@ int graphname_encode(char name[GRAPH_NAME_MAX + 1], const char *tag);
 int graphname_decode(char *tag, const char *name);
 
 /*
+ * @name with %2F, %25, %2C and %2E replaced, which is all that is special in the
+ * names below .graph/find and .graph/any; everything else is itself. @out: as long
+ * as @name.
+ */
+void graphname_unescape(char *out, const char *name);
+/* The shortest that becomes @text again, or -ENAMETOOLONG. */
+int graphname_escape(char name[GRAPH_NAME_MAX + 1], const char *text);
+
+/*
  * The name of a file's link among others of that name: "NAME~INODE", shortened
  * in front of the '~' if need be.
  */

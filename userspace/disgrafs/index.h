@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The index: which files have which tags, and where they are. SQLite in
- * LOWER/.disgrafs/index.db.
+ * The index: the files of the tree, which tags they have, and where they are.
+ * SQLite in LOWER/.disgrafs/index.db.
  *
  * Everything in it is derived from the tree, and every function that changes it
  * looks at the tree, under the index's write lock, for what is true now; its
  * arguments only say where to look. So it does not matter in which order
  * concurrent changes report themselves: the last to look sees them all.
  *
- * A file is its inode, and has one or more names; a directory is recorded when
- * something under it has tags. So a rename, also of a directory, is one row.
+ * A file is its inode, and has one or more names. So a rename, also of a
+ * directory, is one row.
  *
  * Functions return 0 or -errno unless they say otherwise; index_error() then has
  * the sentence. One handle may be used by several threads.
@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+
+#include "expr.h"
 
 #define INDEX_DIR ".disgrafs"
 
@@ -49,6 +51,35 @@ struct index_name {
 typedef int (*index_tag_fn)(const char *tag, uint64_t files, void *arg);
 /* @ino: of the file; @path: below the root, without a leading slash. */
 typedef int (*index_path_fn)(uint64_t ino, const char *path, void *arg);
+/* @type: S_IFMT bits */
+typedef int (*index_child_fn)(const char *name, unsigned int type, void *arg);
+
+/* A typed link, seen from one end. */
+struct index_link {
+	const char *relation;
+	const char *path;	/* of the other end, below the root */
+	uint64_t ino;		/* of that, or 0 */
+	bool from;		/* it is the other end that has the link */
+	bool missing;		/* nothing is there */
+};
+
+typedef int (*index_link_fn)(const struct index_link *link, void *arg);
+enum related_why {
+	RELATED_TAG	= 1 << 0,	/* shares tags */
+	RELATED_LINK	= 1 << 1,
+	RELATED_STEM	= 1 << 2,	/* has the same name but for the extension */
+	RELATED_DIR	= 1 << 3,	/* is in the same directory */
+};
+
+struct index_related {
+	const char *path;	/* below the root */
+	uint64_t ino;
+	double score;
+	unsigned int tags;	/* that they share */
+	unsigned int why;
+};
+
+typedef int (*index_related_fn)(const struct index_related *related, void *arg);
 typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
 
 /* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
@@ -57,6 +88,8 @@ void index_close(struct tagindex *index);
 /* The sentence for the last error on @index, or with NULL of index_open() in this thread. */
 const char *index_error(struct tagindex *index);
 unsigned int index_state(struct tagindex *index);
+/* A change will never be recorded: what is there is stale. */
+void index_mark_stale(struct tagindex *index);
 
 /*
  * Says that a server keeps the index from now on; closing ends it. Until then,
@@ -65,7 +98,7 @@ unsigned int index_state(struct tagindex *index);
 int index_serve(struct tagindex *index);
 
 /*
- * The tags of the file @fd (of any kind) are recorded anew, and of the @names
+ * The file @fd (of any kind) and its tags are recorded anew, and of the @names
  * those that it really has. Needs no names for a directory.
  */
 int index_sync_file(struct tagindex *index, int fd, const struct index_name *names, size_t count);
@@ -73,20 +106,45 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 int index_sync_names(struct tagindex *index, const struct index_name *names, size_t count);
 /* The file @name in @dir was just made: what is recorded of its inode number is not its own. */
 int index_made(struct tagindex *index, int dir, const char *name);
+/* A tag without files that is shown nevertheless. -EEXIST: there is one. */
+int index_tag_keep(struct tagindex *index, const char *tag);
+/* The end of such a tag. -ENOTEMPTY: it has files; -ENOENT. */
+int index_tag_drop(struct tagindex *index, const char *tag);
 /* Several of the above as one transaction, in which nobody else writes. */
 int index_batch_begin(struct tagindex *index);
 int index_batch_end(struct tagindex *index);
 
 /* A number that changes when the index does. */
 uint64_t index_version(struct tagindex *index);
-/* All tags, by name. */
-int index_tags(struct tagindex *index, index_tag_fn fn, void *arg);
+/* All tags that begin with @prefix, by name. */
+int index_tags(struct tagindex *index, const char *prefix, index_tag_fn fn, void *arg);
+/* 1: it has files, or is kept. 0 or -errno. */
+int index_tag_exists(struct tagindex *index, const char *tag);
 /* The paths of the files that have all of @tags. */
 int index_find(struct tagindex *index, const char *const *tags, size_t count, index_path_fn fn,
 	       void *arg);
-/* The other tags that those files have, and how many of them. */
+/* Those that have any of @tags. */
+int index_find_any(struct tagindex *index, const char *const *tags, size_t count, index_path_fn fn,
+		   void *arg);
+/* Those that match the find expression, see expr.h. -EINVAL with *@error: it is none. */
+int index_search(struct tagindex *index, const char *expression, struct expr_error *error,
+		 index_path_fn fn, void *arg);
+/* The other tags that files with all of @tags have, and how many of them. */
 int index_narrow(struct tagindex *index, const char *const *tags, size_t count, index_tag_fn fn,
 		 void *arg);
+
+/* The type (S_IFMT bits) of what is at @path below the root, 0 (nothing), or -errno. */
+int index_path_type(struct tagindex *index, const char *path);
+/* What is in the directory @path. */
+int index_children(struct tagindex *index, const char *path, index_child_fn fn, void *arg);
+/* The links of the file at @path, then those to it. */
+int index_links(struct tagindex *index, const char *path, index_link_fn fn, void *arg);
+
+/* The tags of the file at @path, in their order. */
+int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, void *arg);
+/* The @max files that have most to do with the one at @path, the best first. -ENOENT. */
+int index_related(struct tagindex *index, const char *path, size_t max, index_related_fn fn,
+		  void *arg);
 
 /*
  * Between the two everything that is synced is marked; what was not is dropped
@@ -100,5 +158,34 @@ int index_generation_end(struct tagindex *index, int64_t generation);
  * take long; @progress (or NULL) is called now and then.
  */
 int index_rebuild(int root, index_progress_fn progress, void *arg);
+
+/* What index_check() found. */
+struct index_check {
+	uint64_t files;		/* looked at */
+	uint64_t problems;	/* where index and tree differ */
+	uint64_t links;
+	uint64_t missing;	/* that lead nowhere */
+	uint64_t outdated;	/* whose attribute has another path or reference than the target */
+};
+
+typedef int (*index_problem_fn)(const char *path, const char *problem, void *arg);
+
+/*
+ * Compares the index with the tree and calls @fn (or NULL) for each difference.
+ * What changes meanwhile may be one. @repair_links: brings the attributes of links
+ * up to date.
+ */
+int index_check(struct tagindex *index, bool repair_links, struct index_check *result,
+		index_problem_fn fn, void *arg);
+
+struct index_stats {
+	uint64_t files, directories, names;
+	uint64_t tagged;	/* files and directories */
+	uint64_t tags, taggings;
+	uint64_t links, unresolved;
+	uint64_t bytes;
+};
+
+int index_stats(struct tagindex *index, struct index_stats *stats);
 
 #endif

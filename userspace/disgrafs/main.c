@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * disgrafs: tag files and find them by their tags.
+ * disgrafs: tag files and find them by their tags and other things.
  */
+#include "command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,28 +16,18 @@
 
 #include "print.h"
 #include "tags.h"
-#include "tree.h"
-
-struct options {
-	const struct command *command;
-	const char *dir;
-	bool all, json, null, progress;
-};
-
-struct command {
-	const char *name;
-	const char *args;
-	const char *summary;
-	const char *options;		/* the short ones that it takes */
-	int (*run)(const struct options *opt, int argc, char *argv[]);
-};
 
 static const struct option long_options[] = {
 	{ "all",	no_argument,	   NULL, 'a' },
+	{ "count",	required_argument, NULL, 'n' },
+	{ "depth",	required_argument, NULL, 'd' },
 	{ "dir",	required_argument, NULL, 'C' },
 	{ "json",	no_argument,	   NULL, 'j' },
 	{ "null",	no_argument,	   NULL, '0' },
+	{ "prefix",	required_argument, NULL, 'P' },
 	{ "progress",	no_argument,	   NULL, 'p' },
+	{ "repair",	no_argument,	   NULL, 'r' },
+	{ "tags",	no_argument,	   NULL, 't' },
 	{ "help",	no_argument,	   NULL, 'h' },
 	{ }
 };
@@ -45,40 +36,18 @@ static const struct {
 	char option;
 	const char *text;
 } option_help[] = {
-	{ 'a', "  -a, --all        all tags of the files" },
+	{ 'a', "  -a, --all        all of the file's" },
 	{ 'C', "  -C, --dir DIR    the tree that DIR is in (default: the current directory)" },
 	{ '0', "  -0, --null       end lines with NUL instead of a newline" },
 	{ 'j', "  -j, --json       print JSON" },
+	{ 'P', "  -P, --prefix TEXT  only tags that begin with TEXT" },
 	{ 'p', "  -p, --progress   say how far it is" },
+	{ 'd', "  -d, --depth N    up to so many edges away (default: 2)" },
+	{ 'n', "  -n, --count N    so many files at most (default: 20; for graph, of a tag)" },
+	{ 'r', "  -r, --repair     repair what is found" },
+	{ 't', "  -t, --tags       the arguments are tags, whatever is in them" },
 	{ 'h', "  -h, --help       this text" },
 };
-
-static int __attribute__((format(printf, 2, 3))) fail(const char *what, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, "disgrafs: ");
-	if (what)
-		fprintf(stderr, "%s: ", what);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	return 1;
-}
-
-static int usage_error(const struct options *opt, const char *what, const char *problem)
-{
-	fail(what, "%s", problem);
-	fprintf(stderr, "Try 'disgrafs %s --help'.\n", opt->command->name);
-	return 2;
-}
-
-static void print_line(const struct options *opt, const char *line)
-{
-	fputs(line, stdout);
-	putchar(opt->null ? '\0' : '\n');
-}
 
 /* ---- tag, untag, tags FILE ---- */
 
@@ -207,16 +176,6 @@ static int file_tags(const struct options *opt, int argc, char *argv[])
 
 /* ---- tags, find, reindex ---- */
 
-static int find_tree(const struct options *opt, struct tree *tree)
-{
-	const char *dir = opt->dir ?: ".";
-	int ret = tree_find(tree, dir);
-
-	if (ret == -ENOENT && access(dir, F_OK) == 0)
-		return fail(dir, "no index here or above; 'disgrafs reindex' makes one");
-	return ret < 0 ? fail(dir, "%s", strerror(-ret)) : 0;
-}
-
 struct output {
 	const struct options *opt;
 	const struct tree *tree;
@@ -243,13 +202,11 @@ static int print_tag(const char *tag, uint64_t files, void *arg)
 static int print_path(uint64_t ino, const char *path, void *arg)
 {
 	struct output *out = arg;
+	char *full = tree_path(out->tree, path);
 	struct json_object *object;
-	bool is_top = !strcmp(path, ".");
-	char *full;
 
 	(void)ino;
-	if (asprintf(&full, "%s%s%s", out->tree->path,
-		     is_top || !strcmp(out->tree->path, "/") ? "" : "/", is_top ? "" : path) < 0)
+	if (!full)
 		return -ENOMEM;
 	if (out->json) {
 		object = json_object_new_object();
@@ -284,10 +241,57 @@ static int cmd_tags(const struct options *opt, int argc, char *argv[])
 		return 1;
 	out.tree = &tree;
 	out.json = opt->json ? json_object_new_array() : NULL;
-	ret = tree_tags(&tree, print_tag, &out, &error);
+	ret = tree_tags(&tree, opt->prefix ?: "", print_tag, &out, &error);
 	ret = finish(&out, ret, error);
 	tree_close(&tree);
 	return ret;
+}
+
+/* The arguments as one expression; with --tags each is a tag, whatever is in it. */
+static char *join_expression(const struct options *opt, int argc, char *argv[])
+{
+	char *text = NULL;
+	const char *p;
+	size_t size;
+	FILE *f;
+	int i;
+
+	f = open_memstream(&text, &size);
+	if (!f)
+		return NULL;
+	for (i = 0; i < argc; i++) {
+		fputs(i ? " " : "", f);
+		if (!opt->tags) {
+			fputs(argv[i], f);
+			continue;
+		}
+		fputc('"', f);
+		for (p = argv[i]; *p; p++) {
+			if (*p == '"' || *p == '\\')
+				fputc('\\', f);
+			fputc(*p, f);
+		}
+		fputc('"', f);
+	}
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int check_expression(const struct options *opt, const char *text)
+{
+	struct expr_error error;
+	struct expr *expr = expr_parse(text, &error);
+	char problem[sizeof(error.message) + 40];
+
+	if (expr) {
+		expr_free(expr);
+		return 0;
+	}
+	snprintf(problem, sizeof(problem), "position %zu: %s", error.position, error.message);
+	return usage_error(opt, text, problem);
 }
 
 static int cmd_find(const struct options *opt, int argc, char *argv[])
@@ -295,20 +299,30 @@ static int cmd_find(const struct options *opt, int argc, char *argv[])
 	struct output out = { .opt = opt };
 	const char *error = NULL;
 	struct tree tree;
+	char *text;
 	int ret;
 
 	if (!argc)
-		return usage_error(opt, NULL, "needs tags");
-	ret = check_tags(opt, argc, argv);
-	if (ret)
-		return ret;
-	if (find_tree(opt, &tree))
-		return 1;
-	out.tree = &tree;
-	out.json = opt->json ? json_object_new_array() : NULL;
-	ret = tree_search(&tree, (const char *const *)argv, argc, print_path, &out, &error);
-	ret = finish(&out, ret, error);
-	tree_close(&tree);
+		return usage_error(opt, NULL, "needs an expression");
+	if (opt->tags) {
+		ret = check_tags(opt, argc, argv);
+		if (ret)
+			return ret;
+	}
+	text = join_expression(opt, argc, argv);
+	if (!text)
+		return fail(NULL, "%s", strerror(ENOMEM));
+	ret = check_expression(opt, text);
+	if (ret == 0)
+		ret = find_tree(opt, &tree);
+	if (ret == 0) {
+		out.tree = &tree;
+		out.json = opt->json ? json_object_new_array() : NULL;
+		ret = tree_search(&tree, text, print_path, &out, &error);
+		ret = finish(&out, ret, error);
+		tree_close(&tree);
+	}
+	free(text);
 	return ret;
 }
 
@@ -371,8 +385,18 @@ static const struct command commands[] = {
 	{ "tag", "FILE TAG...", "Give a file tags", "jh", cmd_tag },
 	{ "untag", "FILE TAG... | --all FILE", "Take tags from a file", "ajh", cmd_untag },
 	{ "tags", "[FILE...]", "Print the tags of files, or all tags of a tree and how many files have them",
-	  "C0jh", cmd_tags },
-	{ "find", "TAG...", "Print the files that have all these tags", "C0jh", cmd_find },
+	  "CP0jh", cmd_tags },
+	{ "find", "EXPRESSION... | --tags TAG...",
+	  "Print the files that match, or have all these tags", "C0jth", cmd_find },
+	{ "link", "FILE RELATION TARGET...", "Link a file to others", "jh", cmd_link },
+	{ "unlink", "FILE RELATION TARGET... | --all FILE RELATION", "Take links from a file",
+	  "ajh", cmd_unlink },
+	{ "links", "FILE...", "Print the links of files, and those to them", "0jh", cmd_links },
+	{ "related", "FILE", "Print the files that have most to do with one, the best first",
+	  "n0jh", cmd_related },
+	{ "graph", "FILE", "Print what is around a file, for Graphviz", "dnjh", cmd_graph },
+	{ "stats", "[DIR]", "Print how much is in the index", "jh", cmd_stats },
+	{ "check", "[DIR]", "Compare the index with the files", "jrh", cmd_check },
 	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },
 };
 
@@ -401,13 +425,24 @@ static void command_help(const struct command *command)
 	}
 }
 
+static int parse_number(unsigned int *number, const char *arg)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (end == arg || *end || n < 1 || n > 10000)
+		return -1;
+	*number = n;
+	return 0;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse(struct options *opt, int argc, char *argv[])
 {
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":aC:j0ph", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":aC:d:jn:0P:prth", long_options, NULL)) != -1) {
 		if (c == ':')
 			return usage_error(opt, argv[optind - 1], "needs a value");
 		if (c == '?' || !strchr(opt->command->options, c))
@@ -425,8 +460,22 @@ static int parse(struct options *opt, int argc, char *argv[])
 		case '0':
 			opt->null = true;
 			break;
+		case 'd':
+		case 'n':
+			if (parse_number(c == 'd' ? &opt->depth : &opt->count, optarg) < 0)
+				return usage_error(opt, optarg, "not a number from 1 to 10000");
+			break;
+		case 'r':
+			opt->repair = true;
+			break;
+		case 'P':
+			opt->prefix = optarg;
+			break;
 		case 'p':
 			opt->progress = true;
+			break;
+		case 't':
+			opt->tags = true;
 			break;
 		case 'h':
 			command_help(opt->command);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Making the index anew from the tree: walk it, and have the index look at
- * every file with tags.
+ * every file.
  */
 #include "index.h"
 
@@ -52,27 +52,26 @@ static void names_clear(struct names *names)
 	names->name = NULL;
 }
 
-static int record(struct walk *walk, int dir, struct names *tagged)
+static int record(struct walk *walk, int dir, struct names *files)
 {
 	struct index_name at = { .dir = dir };
 	int fd, ret;
 	size_t i;
 
-	if (!tagged->count)
+	if (!files->count)
 		return 0;
 	ret = index_batch_begin(walk->index);
 	if (ret < 0)
 		return ret;
-	for (i = 0; i < tagged->count && ret == 0; i++) {
-		at.name = tagged->name[i];
+	for (i = 0; i < files->count && ret == 0; i++) {
+		at.name = files->name[i];
 		fd = openat(dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;	/* gone meanwhile */
 		ret = index_sync_file(walk->index, fd, &at, 1);
 		close(fd);
 	}
-	walk->tagged += tagged->count;
-	names_clear(tagged);
+	names_clear(files);
 	return index_batch_end(walk->index) ?: ret;
 }
 
@@ -96,7 +95,7 @@ static bool is_dir(int dir, const struct dirent *d)
 static int walk_dir(struct walk *walk, int parent, const char *name)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret = 0;
-	struct names tagged = { }, dirs = { };
+	struct names files = { }, dirs = { };
 	const struct dirent *d;
 	size_t i;
 	DIR *dir;
@@ -114,18 +113,18 @@ static int walk_dir(struct walk *walk, int parent, const char *name)
 			continue;
 		if (++walk->files % PROGRESS_EVERY == 0 && walk->progress)
 			walk->progress(walk->files, walk->tagged, walk->arg);
-		if (has_tags(fd, d->d_name))
-			ret = names_add(&tagged, d->d_name);
+		walk->tagged += has_tags(fd, d->d_name);
+		ret = names_add(&files, d->d_name);
 		if (ret == 0 && is_dir(fd, d))
 			ret = names_add(&dirs, d->d_name);
-		if (ret == 0 && tagged.count == BATCH)
-			ret = record(walk, fd, &tagged);
+		if (ret == 0 && files.count == BATCH)
+			ret = record(walk, fd, &files);
 	}
 	if (ret == 0)
-		ret = record(walk, fd, &tagged);
+		ret = record(walk, fd, &files);
 	for (i = 0; i < dirs.count && ret == 0; i++)
 		ret = walk_dir(walk, fd, dirs.name[i]);
-	names_clear(&tagged);
+	names_clear(&files);
 	names_clear(&dirs);
 	closedir(dir);
 	return ret;

@@ -28,8 +28,6 @@ const char *tag_problem(const char *tag)
 	size_t len = strlen(tag);
 	const char *trimmed = tag;
 
-	if (strchr(tag, ','))
-		return "a tag cannot contain a comma";
 	trim(&trimmed, &len);
 	if (!len)
 		return "a tag cannot be empty";
@@ -95,6 +93,38 @@ void tags_free(struct tags *tags)
 	tags->tag = NULL;
 }
 
+/*
+ * What stands for one character in the value: a comma would end the tag, and a
+ * '%' that is no part of this could be taken for one.
+ */
+static bool is_escape(const char *p, const char *end)
+{
+	return end - p >= 3 && (!memcmp(p, "%2C", 3) || !memcmp(p, "%25", 3));
+}
+
+static int add_escaped(struct tags *tags, const char *value, size_t len)
+{
+	const char *end = value + len;
+	char *tag, *out;
+	int ret;
+
+	if (!memchr(value, '%', len))
+		return tags_add(tags, value, len);
+	tag = malloc(len);
+	if (!tag)
+		return -ENOMEM;
+	for (out = tag; value < end; value++) {
+		*out++ = *value;
+		if (is_escape(value, end)) {
+			out[-1] = value[2] == 'C' ? ',' : '%';
+			value += 2;
+		}
+	}
+	ret = tags_add(tags, tag, out - tag);
+	free(tag);
+	return ret;
+}
+
 int tags_parse(struct tags *tags, const char *value, size_t len)
 {
 	const char *end = value + len, *p;
@@ -104,7 +134,7 @@ int tags_parse(struct tags *tags, const char *value, size_t len)
 	for (; value < end; value = p + 1) {
 		for (p = value; p < end && *p && *p != ','; p++)
 			;
-		ret = tags_add(tags, value, p - value);
+		ret = add_escaped(tags, value, p - value);
 		if (ret < 0) {
 			tags_free(tags);
 			return ret;
@@ -113,25 +143,37 @@ int tags_parse(struct tags *tags, const char *value, size_t len)
 	return 0;
 }
 
+/* Copies @tag to @out with escapes. Returns the end. */
+static char *escape(char *out, const char *tag)
+{
+	const char *end = tag + strlen(tag);
+
+	for (; *tag; tag++) {
+		if (*tag == ',' || is_escape(tag, end))
+			out = stpcpy(out, *tag == ',' ? "%2C" : "%25");
+		else
+			*out++ = *tag;
+	}
+	return out;
+}
+
 char *tags_format(const struct tags *tags, size_t *len)
 {
 	char *value, *p;
-	size_t i, n;
+	size_t i, n = 1;
 
-	*len = 0;
 	for (i = 0; i < tags->count; i++)
-		*len += strlen(tags->tag[i]) + !!i;
-	value = malloc(*len + 1);
+		n += 3 * strlen(tags->tag[i]) + 1;
+	value = malloc(n);
 	if (!value)
 		return NULL;
 	for (p = value, i = 0; i < tags->count; i++) {
 		if (i)
 			*p++ = ',';
-		n = strlen(tags->tag[i]);
-		memcpy(p, tags->tag[i], n);
-		p += n;
+		p = escape(p, tags->tag[i]);
 	}
 	*p = '\0';
+	*len = p - value;
 	return value;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tags of a file: the value of its xattr user.xdg.tags, tags with commas
- * between them, as file managers and search tools write it. There is no way to
- * escape a comma. White space around a tag does not count, a tag counts once,
- * and the order is kept.
+ * between them, as file managers and search tools write it. White space around a
+ * tag does not count, a tag counts once, and the order is kept. In the value a
+ * comma that is part of a tag is "%2C", and "%" is "%25" where it would otherwise
+ * look like one of these two; any other "%" is itself.
  */
 #ifndef DISGRAFS_TAGS_H
 #define DISGRAFS_TAGS_H
@@ -18,7 +19,7 @@ struct tags {
 	size_t count;
 };
 
-/* NULL, or why @tag cannot be stored ("contains a comma"). */
+/* NULL, or why @tag cannot be stored. */
 const char *tag_problem(const char *tag);
 
 /* The three return 0 or -ENOMEM; adding what is there and removing what is not is no error. */

@@ -17,6 +17,7 @@
 /* Answered by disgrafsd on the root of its mount: the path of LOWER. */
 #define LOWER_XATTR "user.disgrafs.lower"
 #define GRAPH_TAGS ".graph/tags"
+#define GRAPH_FIND ".graph/find/"
 
 static void proc_path(char path[32], int fd)
 {
@@ -155,18 +156,17 @@ void tree_close(struct tree *tree)
 
 /* ---- through .graph ---- */
 
-static int open_tag_dir(const struct tree *tree, const char *const *tags, size_t count)
+/* The directory of what an expression finds. */
+static int open_found(const struct tree *tree, const char *expression)
 {
-	int fd = openat(tree->root, GRAPH_TAGS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
-	char name[GRAPH_NAME_MAX + 1];
+	char path[sizeof(GRAPH_FIND) + GRAPH_NAME_MAX] = GRAPH_FIND;
+	int ret = graphname_escape(path + strlen(GRAPH_FIND), expression);
 
-	while (fd >= 0 && count--) {
-		next = graphname_encode(name, *tags++) < 0 ? -1 :
-			openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		close(fd);
-		fd = next;
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
 	}
-	return fd;
+	return openat(tree->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* Calls @fn with the path of every link in @fd. Consumes @fd. */
@@ -207,9 +207,9 @@ static int count_link(uint64_t ino, const char *path, void *arg)
 	return 0;
 }
 
-static int graph_tags(struct tree *tree, index_tag_fn fn, void *arg)
+static int graph_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg)
 {
-	int fd = open_tag_dir(tree, NULL, 0), ret = 0;
+	int fd = openat(tree->root, GRAPH_TAGS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
 	char tag[NAME_MAX + 1];
 	struct dirent *d;
 	uint64_t files;
@@ -220,7 +220,7 @@ static int graph_tags(struct tree *tree, index_tag_fn fn, void *arg)
 		return -errno;
 	while (!ret && (d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    graphname_decode(tag, d->d_name) < 0)
+		    graphname_decode(tag, d->d_name) < 0 || strncmp(tag, prefix, strlen(prefix)))
 			continue;
 		fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
@@ -258,44 +258,92 @@ static struct tagindex *open_index(const struct tree *tree, const char **error)
 	return NULL;
 }
 
-int tree_tags(struct tree *tree, index_tag_fn fn, void *arg, const char **error)
+int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg, const char **error)
 {
 	struct tagindex *index = open_index(tree, error);
 	int ret;
 
 	if (!index) {
-		ret = errno == ENOENT && tree->mounted ? graph_tags(tree, fn, arg) : -errno;
+		ret = errno == ENOENT && tree->mounted ? graph_tags(tree, prefix, fn, arg) : -errno;
 		if (ret < 0 && tree->mounted)
 			*error = strerror(-ret);
 		return ret;
 	}
-	ret = index_tags(index, fn, arg);
+	ret = index_tags(index, prefix, fn, arg);
 	if (ret < 0)
 		*error = strerror(-ret);
 	index_close(index);
 	return ret;
 }
 
-int tree_search(struct tree *tree, const char *const *tags, size_t count, index_path_fn fn,
-		void *arg, const char **error)
+int tree_search(struct tree *tree, const char *expression, index_path_fn fn, void *arg,
+		const char **error)
 {
 	struct tagindex *index = open_index(tree, error);
+	struct expr_error expr_error;
 	int ret, fd;
 
 	if (!index) {
 		if (errno != ENOENT || !tree->mounted)
 			return -errno;
-		fd = open_tag_dir(tree, tags, count);
-		ret = fd >= 0 ? each_link(fd, fn, arg) : errno == ENOENT ? 0 : -errno;
+		fd = open_found(tree, expression);
+		ret = fd >= 0 ? each_link(fd, fn, arg) : -errno;
 		if (ret < 0)
 			*error = strerror(-ret);
 		return ret;
 	}
-	ret = index_find(index, tags, count, fn, arg);
+	ret = index_search(index, expression, &expr_error, fn, arg);
 	if (ret < 0)
 		*error = strerror(-ret);
 	index_close(index);
 	return ret;
+}
+
+char *tree_below(const struct tree *tree, const char *path)
+{
+	size_t len = strcmp(tree->path, "/") ? strlen(tree->path) : 0;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	char *name, *below = NULL;
+
+	if (fd < 0)
+		return NULL;
+	name = fd_name(fd);
+	close(fd);
+	errno = name ? EXDEV : ENAMETOOLONG;
+	if (name && !strncmp(name, tree->path, len) && (!name[len] || name[len] == '/'))
+		below = strdup(name[len] && name[len + 1] ? name + len + 1 : ".");
+	free(name);
+	return below;
+}
+
+int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg,
+	       const char **error)
+{
+	struct tagindex *index = open_index(tree, error);
+	int ret;
+
+	if (!index) {
+		if (errno == ENOENT)
+			*error = "the index cannot be read";
+		return -EACCES;
+	}
+	ret = index_links(index, below, fn, arg);
+	if (ret < 0)
+		*error = strerror(-ret);
+	index_close(index);
+	return ret;
+}
+
+struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const char **error)
+{
+	struct tagindex *index;
+
+	*error = "the lower directory of this mount cannot be reached from here";
+	if (tree->lower < 0)
+		return NULL;
+	index = index_open(tree->lower, flags);
+	*error = index_error(NULL);
+	return index;
 }
 
 int tree_record(const char *path, const char **error)

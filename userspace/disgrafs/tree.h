@@ -24,13 +24,23 @@ int tree_new(struct tree *tree, const char *path);
 void tree_close(struct tree *tree);
 
 /*
- * Like index_tags() and index_find(), from the index or, where that is not
+ * Like index_tags() and index_search(), from the index or, where that is not
  * readable, from .graph. 0, what @fn returned, or -errno with the sentence in
  * *@error.
  */
-int tree_tags(struct tree *tree, index_tag_fn fn, void *arg, const char **error);
-int tree_search(struct tree *tree, const char *const *tags, size_t count, index_path_fn fn,
-		void *arg, const char **error);
+int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg,
+	      const char **error);
+int tree_search(struct tree *tree, const char *expression, index_path_fn fn, void *arg,
+		const char **error);
+
+/* The path of @path (followed) below the root of @tree, to be freed, or NULL with errno. */
+char *tree_below(const struct tree *tree, const char *path);
+/* Like index_links(); 0 or -errno with the sentence in *@error. Needs the index. */
+int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg,
+	       const char **error);
+
+/* The index of the tree (enum index_flags); NULL with the sentence in *@error. */
+struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const char **error);
 
 /*
  * Records the tags of the file at @path in the index of its tree, if it has one

@@ -22,6 +22,7 @@
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 static _Thread_local bool own_umask;
 static _Thread_local mode_t current_umask;
@@ -94,4 +95,19 @@ bool creds_in_group(fuse_req_t req, gid_t gid)
 	if (groups != small)
 		free(groups);
 	return found;
+}
+
+bool creds_may_write(fuse_req_t req, int fd, const struct stat *st)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	/* Alone, the daemon can do what its user can. */
+	if (!get_fs(req)->multiuser || uid == 0)
+		return true;
+	if (uid == st->st_uid)
+		return st->st_mode & 0200;
+	/* Whom the ACL names is not worth finding out here: its group bits are a mask. */
+	if (getxattr(fd_path(fd).path, "system.posix_acl_access", NULL, 0) > 0)
+		return false;
+	return st->st_mode & (creds_in_group(req, st->st_gid) ? 020 : 02);
 }

@@ -73,6 +73,8 @@ void creds_enter(fuse_req_t req);
 void creds_leave(fuse_req_t req);
 int creds_init(struct disgrafsd *fs);
 bool creds_in_group(fuse_req_t req, gid_t gid);
+/* Whether the caller may write to the file, where the kernel has not checked. */
+bool creds_may_write(fuse_req_t req, int fd, const struct stat *st);
 
 /* file.c */
 /*

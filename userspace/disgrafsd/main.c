@@ -123,11 +123,11 @@ static int mount_and_serve(struct disgrafsd *fs)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
 unmount:
 	fuse_session_unmount(fs->se);
+	graph_free(fs->graph);
+	tagging_stop(fs);
 	/* Before the policy goes: its map has an entry for each backing file. */
 	node_table_destroy(&fs->nodes);
 	policy_stop(fs->policy);
-	graph_free(fs->graph);
-	tagging_stop(fs);
 signals:
 	fuse_remove_signal_handlers(fs->se);
 destroy:

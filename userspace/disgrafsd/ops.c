@@ -302,8 +302,13 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int va
 		       struct fuse_file_info *fi)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *node = req_node(req, ino);
+	struct node *node;
 
+	if (is_virtual(ino)) {
+		graph_setattr(fs->graph, req, ino);
+		return;
+	}
+	node = req_node(req, ino);
 	if (!node)
 		return;
 	if (set_attrs(node, attr, valid, fi) < 0)
@@ -378,6 +383,10 @@ static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	if (is_virtual(parent)) {
+		graph_mkdir(get_fs(req)->graph, req, parent, name);
+		return;
+	}
 	make(req, parent, name, mode | S_IFDIR, 0, NULL);
 }
 
@@ -401,16 +410,28 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (is_virtual(parent)) {
+		graph_unlink(get_fs(req)->graph, req, parent, name);
+		return;
+	}
 	remove_name(req, parent, name, 0);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (is_virtual(parent)) {
+		graph_rmdir(get_fs(req)->graph, req, parent, name);
+		return;
+	}
 	remove_name(req, parent, name, AT_REMOVEDIR);
 }
 
 static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
+	if (is_virtual(parent)) {
+		graph_symlink(get_fs(req)->graph, req, target, parent, name);
+		return;
+	}
 	make(req, parent, name, S_IFLNK, 0, target);
 }
 
@@ -431,15 +452,36 @@ static void move_name(struct disgrafsd *fs, const struct node *dir, const char *
 	node_put(&fs->nodes, node);
 }
 
+/*
+ * A symbolic link into .graph: mv(1) then makes it there anew, by which the file
+ * gets the tag, and removes it here. Nothing else goes in.
+ */
+static int refuse_rename_into_graph(const struct node *dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+		return EXDEV;
+	return EPERM;
+}
+
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
 		      const char *new_name, unsigned int flags)
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct node *dir, *new_dir = NULL;
 
+	if (is_virtual(parent) && is_virtual(new_parent)) {
+		graph_rename(fs->graph, req, parent, name, new_parent, new_name, flags);
+		return;
+	}
 	dir = req_node(req, parent);
 	if (!dir)
 		return;
+	if (is_virtual(new_parent)) {
+		fuse_reply_err(req, refuse_rename_into_graph(dir, name));
+		goto out;
+	}
 	new_dir = req_node(req, new_parent);
 	if (!new_dir || refuse_name(req, dir, name) || refuse_name(req, new_dir, new_name))
 		goto out;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "index.h"
 
@@ -25,27 +26,187 @@ static void complain(struct disgrafsd *fs, int err)
 			"'disgrafs reindex'", fs->opt.lower, index_error(fs->index));
 }
 
+/*
+ * Names come and go often, and nobody needs to know at once: they wait here, are
+ * recorded many at a time, and before anything is asked of the index or recorded
+ * of a file's tags.
+ */
+#define QUEUE_MAX 4096
+#define QUEUE_BATCH 256
+#define QUEUE_DELAY_MS 50
+
+struct event {
+	struct event *next;
+	bool made;
+	struct node *dir[2];
+	char *name[2];
+};
+
+static struct {
+	pthread_mutex_t lock;		/* of what follows */
+	struct event *first, **last;
+	size_t count;
+	bool stop;
+	pthread_cond_t wake;
+	pthread_mutex_t recording;	/* taken first: events are recorded in order */
+	pthread_t thread;
+	bool running;
+} queue = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.wake = PTHREAD_COND_INITIALIZER,
+	.recording = PTHREAD_MUTEX_INITIALIZER,
+	.last = &queue.first,
+};
+
+static void event_free(struct disgrafsd *fs, struct event *event)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		node_put(&fs->nodes, event->dir[i]);
+		free(event->name[i]);
+	}
+	free(event);
+}
+
+static void record(struct disgrafsd *fs, const struct event *event)
+{
+	struct index_name at[2];
+	size_t count = event->dir[1] ? 2 : 1, i;
+
+	for (i = 0; i < count; i++)
+		at[i] = (struct index_name){ event->dir[i]->fd, event->name[i] };
+	if (event->made)
+		complain(fs, index_made(fs->index, at[0].dir, at[0].name));
+	else
+		complain(fs, index_sync_names(fs->index, at, count));
+}
+
+static struct event *take_events(size_t max)
+{
+	struct event *events, **end = &events;
+
+	pthread_mutex_lock(&queue.lock);
+	events = queue.first;
+	for (; *end && max; end = &(*end)->next, max--)
+		queue.count--;
+	queue.first = *end;
+	*end = NULL;
+	if (!queue.first)
+		queue.last = &queue.first;
+	pthread_mutex_unlock(&queue.lock);
+	return events;
+}
+
+void tagging_flush(struct disgrafsd *fs)
+{
+	struct event *events, *event;
+	int ret;
+
+	if (!fs->index)
+		return;
+	pthread_mutex_lock(&queue.recording);
+	while ((events = take_events(QUEUE_BATCH))) {
+		/* A failure leaves "stale" behind. */
+		ret = index_batch_begin(fs->index);
+		complain(fs, ret);
+		while ((event = events)) {
+			events = event->next;
+			if (ret == 0)
+				record(fs, event);
+			event_free(fs, event);
+		}
+		if (ret == 0)
+			complain(fs, index_batch_end(fs->index));
+	}
+	pthread_mutex_unlock(&queue.recording);
+}
+
+static void *recorder(void *arg)
+{
+	struct timespec delay = { .tv_nsec = QUEUE_DELAY_MS * 1000000 };
+	struct disgrafsd *fs = arg;
+	bool stop;
+
+	do {
+		pthread_mutex_lock(&queue.lock);
+		while (!queue.first && !queue.stop)
+			pthread_cond_wait(&queue.wake, &queue.lock);
+		stop = queue.stop;
+		pthread_mutex_unlock(&queue.lock);
+		if (!stop)
+			nanosleep(&delay, NULL);
+		tagging_flush(fs);
+	} while (!stop);
+	return NULL;
+}
+
+/* Returns how many wait now, or 0 if it could not be added. */
+static size_t add_event(struct disgrafsd *fs, struct event *event)
+{
+	size_t count = 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (event->dir[i] && !event->name[i])
+			goto err;
+	}
+	pthread_mutex_lock(&queue.lock);
+	*queue.last = event;
+	queue.last = &event->next;
+	count = ++queue.count;
+	pthread_cond_signal(&queue.wake);
+	pthread_mutex_unlock(&queue.lock);
+	return count;
+err:
+	event_free(fs, event);
+	return 0;
+}
+
+static void report(struct disgrafsd *fs, bool made, const struct node *dir, const char *name,
+		   const struct node *new_dir, const char *new_name)
+{
+	struct event *event;
+	size_t count = 0;
+
+	if (!fs->index)
+		return;
+	event = calloc(1, sizeof(*event));
+	if (event) {
+		event->made = made;
+		event->dir[0] = node_get(&fs->nodes, dir->id);
+		event->name[0] = strdup(name);
+		if (new_dir) {
+			event->dir[1] = node_get(&fs->nodes, new_dir->id);
+			event->name[1] = strdup(new_name);
+		}
+		/* The kernel forgot it: nothing can be there any more. */
+		if (!event->dir[0] || (new_dir && !event->dir[1])) {
+			event_free(fs, event);
+			return;
+		}
+		count = add_event(fs, event);
+	}
+	if (!count)
+		index_mark_stale(fs->index);
+	else if (count > QUEUE_MAX)
+		tagging_flush(fs);
+}
+
 void tagging_made(struct disgrafsd *fs, const struct node *dir, const char *name)
 {
-	if (fs->index)
-		complain(fs, index_made(fs->index, dir->fd, name));
+	report(fs, true, dir, name, NULL, NULL);
 }
 
 void tagging_name_changed(struct disgrafsd *fs, const struct node *dir, const char *name)
 {
-	struct index_name at = { dir->fd, name };
-
-	if (fs->index)
-		complain(fs, index_sync_names(fs->index, &at, 1));
+	report(fs, false, dir, name, NULL, NULL);
 }
 
 void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *name,
 		     const struct node *new_dir, const char *new_name)
 {
-	struct index_name at[] = { { new_dir->fd, new_name }, { dir->fd, name } };
-
-	if (fs->index)
-		complain(fs, index_sync_names(fs->index, at, 2));
+	report(fs, false, new_dir, new_name, dir, name);
 }
 
 void tagging_file_changed(struct disgrafsd *fs, struct node *node)
@@ -57,6 +218,7 @@ void tagging_file_changed(struct disgrafsd *fs, struct node *node)
 
 	if (!fs->index)
 		return;
+	tagging_flush(fs);
 	/* What the kernel knows it by; the index sees which of them are true. */
 	pthread_mutex_lock(&node->lock);
 	for (known = node->names; known && count < MAX_NAMES; known = known->next) {
@@ -76,6 +238,16 @@ void tagging_file_changed(struct disgrafsd *fs, struct node *node)
 		free((char *)names[i].name);
 		node_put(&fs->nodes, dirs[i]);
 	}
+}
+
+void tagging_path_changed(struct disgrafsd *fs, int fd, int dir, const char *name)
+{
+	struct index_name at = { dir, name };
+
+	if (!fs->index)
+		return;
+	tagging_flush(fs);
+	complain(fs, index_sync_file(fs->index, fd, &at, 1));
 }
 
 /* Has nothing of the daemon's but a descriptor of its own: the daemon may end meanwhile. */
@@ -118,6 +290,7 @@ void tagging_start(struct disgrafsd *fs)
 	}
 	state = index_state(fs->index);
 	index_serve(fs->index);
+	queue.running = !pthread_create(&queue.thread, NULL, recorder, fs);
 	if (!state)
 		return;
 	log_msg(LOG_NOTICE, "%s/" INDEX_DIR ": the index is %s: rebuilding it in the background",
@@ -128,6 +301,14 @@ void tagging_start(struct disgrafsd *fs)
 
 void tagging_stop(struct disgrafsd *fs)
 {
+	if (queue.running) {
+		pthread_mutex_lock(&queue.lock);
+		queue.stop = true;
+		pthread_cond_signal(&queue.wake);
+		pthread_mutex_unlock(&queue.lock);
+		pthread_join(queue.thread, NULL);
+	}
+	tagging_flush(fs);
 	index_close(fs->index);
 	fs->index = NULL;
 }

@@ -12,6 +12,8 @@
 /* Opens the index, or makes it; without one everything else here does nothing. */
 void tagging_start(struct disgrafsd *fs);
 void tagging_stop(struct disgrafsd *fs);
+/* From here on the index knows every change that was reported. */
+void tagging_flush(struct disgrafsd *fs);
 
 /* @name was just made in @dir: no old record of its inode number is true. */
 void tagging_made(struct disgrafsd *fs, const struct node *dir, const char *name);
@@ -21,5 +23,7 @@ void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *n
 		     const struct node *new_dir, const char *new_name);
 /* @node has other tags or one name more. */
 void tagging_file_changed(struct disgrafsd *fs, struct node *node);
+/* The same for an O_PATH descriptor of the file @name in the directory @dir. */
+void tagging_path_changed(struct disgrafsd *fs, int fd, int dir, const char *name);
 
 #endif

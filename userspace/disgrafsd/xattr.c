@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "links.h"
 #include "tagging.h"
 
 /* On the root only, not listed: how the disgrafs command finds LOWER. */
@@ -32,22 +33,67 @@ static void drop_set_gid(fuse_req_t req, const struct node *node)
 	chmod(fd_path(node->fd).path, st.st_mode & 07777 & ~S_ISGID);
 }
 
+/* What the index knows of a file. */
+static bool is_indexed(const char *name)
+{
+	return !strcmp(name, TAGS_XATTR) || !strncmp(name, LINK_XATTR, strlen(LINK_XATTR));
+}
+
+/*
+ * Links that come with paths alone, as a command has to set them that cannot see
+ * LOWER, get their references here. 0 or -errno.
+ */
+static int set_links(struct disgrafsd *fs, const struct node *node, const char *name,
+		     const char *value, size_t size, int flags)
+{
+	const char *relation = name + strlen(LINK_XATTR);
+	struct links links = { };
+	char *complete = NULL;
+	size_t len;
+	int ret;
+
+	if (relation_problem(relation))
+		return -EINVAL;
+	ret = links_parse(&links, relation, value, size);
+	if (ret == 0)
+		ret = links_complete(&links, fs->nodes.root->fd);
+	if (ret == 0) {
+		complete = links_format(&links, relation, &len);
+		if (!complete)
+			ret = -ENOMEM;
+		else if (setxattr(fd_path(node->fd).path, name, complete, len, flags) < 0)
+			ret = -errno;
+	}
+	free(complete);
+	links_free(&links);
+	return ret;
+}
+
+static int set_value(struct disgrafsd *fs, const struct node *node, const char *name,
+		     const char *value, size_t size, int flags)
+{
+	if (!strncmp(name, LINK_XATTR, strlen(LINK_XATTR)))
+		return set_links(fs, node, name, value, size, flags);
+	return setxattr(fd_path(node->fd).path, name, value, size, flags) < 0 ? -errno : 0;
+}
+
 void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
 	       int flags)
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct node *node = req_node(req, ino);
+	int ret;
 
 	if (!node)
 		return;
-	if (node == fs->nodes.root && !strcmp(name, LOWER_XATTR)) {
-		fuse_reply_err(req, EPERM);
-	} else if (setxattr(fd_path(node->fd).path, name, value, size, flags) < 0) {
-		fuse_reply_err(req, errno);
+	ret = node == fs->nodes.root && !strcmp(name, LOWER_XATTR) ? -EPERM :
+		set_value(fs, node, name, value, size, flags);
+	if (ret < 0) {
+		fuse_reply_err(req, -ret);
 	} else {
 		if (fs->multiuser && !strcmp(name, ACL_XATTR))
 			drop_set_gid(req, node);
-		if (!strcmp(name, TAGS_XATTR))
+		if (is_indexed(name))
 			tagging_file_changed(fs, node);
 		fuse_reply_err(req, 0);
 	}
@@ -81,6 +127,8 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (!node)
 		return;
 	if (node == fs->nodes.root && !strcmp(name, LOWER_XATTR)) {
+		/* Whoever asks is about to look into the index. */
+		tagging_flush(fs);
 		reply_value(req, fs->opt.lower, strlen(fs->opt.lower), size);
 		goto out;
 	}
@@ -138,7 +186,7 @@ void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (removexattr(fd_path(node->fd).path, name) < 0) {
 		fuse_reply_err(req, errno);
 	} else {
-		if (!strcmp(name, TAGS_XATTR))
+		if (is_indexed(name))
 			tagging_file_changed(fs, node);
 		fuse_reply_err(req, 0);
 	}

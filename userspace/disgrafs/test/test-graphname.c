@@ -47,6 +47,34 @@ static void one_name_each(void **state)
 		assert_int_equal(graphname_decode(tag, wrong[i]), -ENOENT);
 }
 
+static void escapes(const char *text, const char *name)
+{
+	char escaped[GRAPH_NAME_MAX + 1], again[GRAPH_NAME_MAX + 1];
+
+	assert_int_equal(graphname_escape(escaped, text), 0);
+	assert_string_equal(escaped, name);
+	graphname_unescape(again, escaped);
+	assert_string_equal(again, text);
+}
+
+static void expressions(void **state)
+{
+	char out[GRAPH_NAME_MAX + 1], longer[GRAPH_NAME_MAX + 2];
+
+	(void)state;
+	escapes("a and (b or c)", "a and (b or c)");
+	escapes("path:a/b", "path:a%2Fb");
+	escapes("100%", "100%");
+	escapes("%2F", "%252F");
+	escapes("%25 %zz %2f", "%2525 %zz %2f");
+	escapes("..", "%2E%2E");
+	graphname_unescape(out, "a%2Cb%2C%");
+	assert_string_equal(out, "a,b,%");
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[GRAPH_NAME_MAX + 1] = '\0';
+	assert_int_equal(graphname_escape(out, longer), -ENAMETOOLONG);
+}
+
 static void lengths(void **state)
 {
 	char tag[GRAPH_NAME_MAX + 2], name[GRAPH_NAME_MAX + 1];
@@ -83,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encodes),
 		cmocka_unit_test(one_name_each),
+		cmocka_unit_test(expressions),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(suffixes),
 	};

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Compares the index with the tree, both ways: every file with what is recorded
+ * of it, and everything that is recorded with the files.
+ */
+#include "indexdb.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "links.h"
+#include "tags.h"
+
+struct check {
+	struct tagindex *index;
+	index_problem_fn fn;
+	void *arg;
+	struct index_check *result;
+};
+
+static int report(struct check *check, const char *path, const char *problem)
+{
+	check->result->problems++;
+	return check->fn ? check->fn(path, problem, check->arg) : 0;
+}
+
+/* ---- one file ---- */
+
+static bool has_link(const struct links *links, sqlite3_stmt *stmt)
+{
+	char *relation = column_string(stmt, 0), *path = column_string(stmt, 2);
+	char *reference = column_string(stmt, 3);
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < links->count && !found && relation && path && reference; i++)
+		found = !strcmp(links->link[i].relation, relation) &&
+			!strcmp(links->link[i].path, path) &&
+			!strcmp(links->link[i].reference, reference);
+	free(relation);
+	free(path);
+	free(reference);
+	return found;
+}
+
+/* In any order: that of xattrs is the file system's. */
+static bool same_links(struct tagindex *index, int64_t id, const struct links *links)
+{
+	sqlite3_stmt *stmt = statement(index, ST_LINKS_FROM);
+	bool same = stmt;
+	size_t n = 0;
+
+	if (stmt)
+		sqlite3_bind_int64(stmt, 1, id);
+	while (same && sqlite3_step(stmt) == SQLITE_ROW) {
+		same = has_link(links, stmt);
+		n++;
+	}
+	sqlite3_reset(stmt);
+	return same && n == links->count;
+}
+
+/* NULL, or what is wrong with what is recorded of the file @fd as the node @id. */
+static const char *compare(struct tagindex *index, int fd, const struct stat *st, int64_t id)
+{
+	const char *problem = NULL;
+	int64_t type = 0, node = 0;
+	struct links links;
+	struct tags tags;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (tags_read(&tags, path) < 0)
+		return NULL;	/* gone meanwhile */
+	if (links_read(&links, path) == 0) {
+		run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
+		if (find_node(index, st, &node) <= 0 || node != id)
+			problem = "is another file in the index";
+		else if (type << 12 != (st->st_mode & S_IFMT))
+			problem = "is of another type in the index";
+		else if (!same_tags(index, id, &tags))
+			problem = "has other tags in the index";
+		else if (!same_links(index, id, &links))
+			problem = "has other links in the index";
+		links_free(&links);
+	}
+	tags_free(&tags);
+	return problem;
+}
+
+static int check_dir(struct check *check, int fd, int64_t id, const char *path);
+
+static int check_name(struct check *check, int dir, int64_t parent, const char *name,
+		      const char *path)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret, sub;
+	const char *problem;
+	int64_t id = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	check->result->files++;
+	ret = run(check->index, ST_NAME_FIND, parent, name, 0, 0, &id);
+	problem = ret > 0 ? compare(check->index, fd, &st, id) : "is not in the index";
+	if (ret >= 0)
+		ret = problem ? report(check, path, problem) : 0;
+	if (ret == 0 && S_ISDIR(st.st_mode)) {
+		sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (sub >= 0)
+			ret = check_dir(check, sub, id, path);
+	}
+	close(fd);
+	return ret;
+}
+
+/* What is recorded of the directory but is not there. */
+static int check_recorded(struct check *check, int fd, int64_t id, const char *path)
+{
+	sqlite3_stmt *stmt;
+	struct stat st;
+	char *name, *full;
+	int ret = 0;
+
+	/* One of its own: directories above are being asked about. */
+	if (sqlite3_prepare_v2(check->index->db, "SELECT name FROM name WHERE parent = ?1", -1,
+			       &stmt, NULL) != SQLITE_OK)
+		return db_failed(check->index);
+	sqlite3_bind_int64(stmt, 1, id);
+	while (ret == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+		name = column_string(stmt, 0);
+		if (name && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+		    asprintf(&full, "%s%s%s", path, *path ? "/" : "", name) >= 0) {
+			ret = report(check, full, "is in the index, but not in the tree");
+			free(full);
+		}
+		free(name);
+	}
+	sqlite3_finalize(stmt);
+	return ret;
+}
+
+/* Consumes @fd. @path: "" for the root. */
+static int check_dir(struct check *check, int fd, int64_t id, const char *path)
+{
+	DIR *dir = fdopendir(fd);
+	const struct dirent *d;
+	char *full;
+	int ret = 0;
+
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (ret == 0 && (d = readdir(dir))) {
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
+		    (!*path && !strcmp(d->d_name, INDEX_DIR)))
+			continue;
+		if (asprintf(&full, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0) {
+			ret = -ENOMEM;
+			break;
+		}
+		ret = check_name(check, fd, id, d->d_name, full);
+		free(full);
+	}
+	if (ret == 0 && id)
+		ret = check_recorded(check, fd, id, path);
+	closedir(dir);
+	return ret;
+}
+
+/* ---- links ---- */
+
+/* Where a link's attribute is not up to date; @repair: then it is. */
+static int check_link(struct check *check, const char *source, const struct link *link,
+		      const char *target, bool repair)
+{
+	char *reference = link_reference(check->index->root, target), proc[32];
+	struct links links;
+	int fd, ret = 0;
+
+	if (!reference || (!strcmp(target, link->path) && !strcmp(reference, link->reference)))
+		goto out;
+	check->result->outdated++;
+	if (!repair)
+		goto out;
+	fd = openat(check->index->root, source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		goto out;
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	ret = links_read(&links, proc);
+	if (ret == 0) {
+		links_remove(&links, link->relation, link->path, link->reference);
+		ret = links_add(&links, link->relation, target, reference);
+		if (ret == 0)
+			ret = links_write(&links, link->relation, proc);
+		links_free(&links);
+	}
+	if (ret == 0)
+		ret = index_sync_file(check->index, fd, NULL, 0);
+	close(fd);
+out:
+	free(reference);
+	return ret;
+}
+
+static int check_links(struct check *check, bool repair)
+{
+	static const char query[] = "SELECT source, target, relation, path, reference "
+		"FROM link ORDER BY source, relation, path";
+	sqlite3_stmt *stmt = NULL;
+	char *source, *target;
+	struct link link;
+	int64_t node;
+	int ret = 0;
+
+	/* Sorted, so that what is repaired does not come again. */
+	if (sqlite3_prepare_v2(check->index->db, query, -1, &stmt, NULL) != SQLITE_OK)
+		return db_failed(check->index);
+	while (ret == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+		link = (struct link){ .relation = column_string(stmt, 2),
+				      .path = column_string(stmt, 3),
+				      .reference = column_string(stmt, 4) };
+		node = sqlite3_column_int64(stmt, 1);
+		if (!node && link.path && path_node(check->index, link.path, &node) <= 0)
+			node = 0;
+		source = first_path(check->index, sqlite3_column_int64(stmt, 0));
+		target = node ? first_path(check->index, node) : NULL;
+		check->result->links++;
+		check->result->missing += !node;
+		if (source && target && link.relation && link.path && link.reference)
+			ret = check_link(check, source, &link, target, repair);
+		free(source);
+		free(target);
+		free(link.relation);
+		free(link.path);
+		free(link.reference);
+	}
+	sqlite3_finalize(stmt);
+	return ret;
+}
+
+int index_check(struct tagindex *index, bool repair_links, struct index_check *result,
+		index_problem_fn fn, void *arg)
+{
+	struct check check = { index, fn, arg, result };
+	const char *problem;
+	struct stat st;
+	int fd, ret;
+
+	memset(result, 0, sizeof(*result));
+	fd = openat(index->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		ret = failed(index, errno);
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	pthread_mutex_lock(&index->lock);
+	problem = compare(index, fd, &st, ROOT_NODE);
+	ret = problem ? report(&check, ".", problem) : 0;
+	if (ret == 0)
+		ret = check_dir(&check, fd, ROOT_NODE, "");
+	else
+		close(fd);
+	if (ret == 0)
+		ret = check_links(&check, repair_links);
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+int index_stats(struct tagindex *index, struct index_stats *stats)
+{
+	static const char query[] =
+		"SELECT (SELECT count(*) FROM node WHERE type <> 4), "
+		"(SELECT count(*) FROM node WHERE type = 4), (SELECT count(*) FROM name), "
+		"(SELECT count(DISTINCT node) FROM file_tag), "
+		"(SELECT count(*) FROM tag WHERE files > 0 OR kept), "
+		"(SELECT count(*) FROM file_tag), "
+		"(SELECT count(*) FROM link), (SELECT count(*) FROM link WHERE target IS NULL)";
+	uint64_t *fields[] = { &stats->files, &stats->directories, &stats->names, &stats->tagged,
+			       &stats->tags, &stats->taggings, &stats->links, &stats->unresolved };
+	sqlite3_stmt *stmt = NULL;
+	struct stat st;
+	int ret = 0;
+	size_t i;
+
+	memset(stats, 0, sizeof(*stats));
+	pthread_mutex_lock(&index->lock);
+	if (sqlite3_prepare_v2(index->db, query, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW) {
+		for (i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+			*fields[i] = sqlite3_column_int64(stmt, i);
+	} else {
+		ret = db_failed(index);
+	}
+	sqlite3_finalize(stmt);
+	pthread_mutex_unlock(&index->lock);
+	if (fstatat(index->dir, "index.db", &st, 0) == 0)
+		stats->bytes = st.st_size;
+	return ret;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the commands of disgrafs share, and those that are not in main.c. */
+#ifndef DISGRAFS_COMMAND_H
+#define DISGRAFS_COMMAND_H
+
+#include <stdbool.h>
+
+#include "tree.h"
+
+struct options;
+
+struct command {
+	const char *name;
+	const char *args;
+	const char *summary;
+	const char *options;		/* the short ones that it takes */
+	int (*run)(const struct options *opt, int argc, char *argv[]);
+};
+
+struct options {
+	const struct command *command;
+	const char *dir, *prefix;
+	unsigned int count, depth;	/* 0: the default */
+	bool all, json, null, progress, repair, tags;
+};
+
+/* Prints a sentence on stderr and returns the exit status 1. */
+int fail(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for wrong usage, which is 2. */
+int usage_error(const struct options *opt, const char *what, const char *problem);
+void print_line(const struct options *opt, const char *line);
+/* The tree of --dir, or of the current directory. 0 or the exit status. */
+int find_tree(const struct options *opt, struct tree *tree);
+/* @below as the user sees it, to be freed, or NULL. */
+char *tree_path(const struct tree *tree, const char *below);
+
+/* linkcmd.c. Each returns the exit status. */
+int cmd_link(const struct options *opt, int argc, char *argv[]);
+int cmd_unlink(const struct options *opt, int argc, char *argv[]);
+int cmd_links(const struct options *opt, int argc, char *argv[]);
+/* graphcmd.c */
+int cmd_related(const struct options *opt, int argc, char *argv[]);
+int cmd_graph(const struct options *opt, int argc, char *argv[]);
+int cmd_stats(const struct options *opt, int argc, char *argv[]);
+int cmd_check(const struct options *opt, int argc, char *argv[]);
+
+#endif

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * disgrafs related, graph, stats, check: what the index knows as a whole.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "print.h"
+
+#define RELATED_DEFAULT 20
+
+/* Between the two looks at a tree that is in use. */
+#define SETTLE_NS 300000000
+
+/* The tree and index that @path is in, and its path below the root. 0 or the exit status. */
+static int open_at(const char *path, struct tree *tree, struct tagindex **index, char **below)
+{
+	int ret = tree_find(tree, path);
+	const char *error = NULL;
+
+	*index = NULL;
+	*below = NULL;
+	if (ret < 0)
+		return fail(path, "%s", ret == -ENOENT && access(path, F_OK) == 0 ?
+			    "no index here or above; 'disgrafs reindex' makes one" :
+			    strerror(-ret));
+	*below = tree_below(tree, path);
+	if (!*below) {
+		ret = fail(path, "%s", strerror(errno));
+	} else {
+		*index = tree_index(tree, INDEX_READ, &error);
+		ret = *index ? 0 : fail(path, "%s", error);
+	}
+	if (ret) {
+		free(*below);
+		tree_close(tree);
+	}
+	return ret;
+}
+
+static void close_at(struct tree *tree, struct tagindex *index, char *below)
+{
+	index_close(index);
+	free(below);
+	tree_close(tree);
+}
+
+/* ---- related ---- */
+
+struct related_output {
+	const struct options *opt;
+	const struct tree *tree;
+	struct json_object *json;
+};
+
+static int print_related(const struct index_related *related, void *arg)
+{
+	struct related_output *out = arg;
+	char *path = tree_path(out->tree, related->path);
+	struct json_object *object;
+
+	if (!path)
+		return -ENOMEM;
+	if (out->json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "path", json_bytes(path));
+		json_object_object_add(object, "score", json_object_new_double(related->score));
+		json_object_object_add(object, "tags", json_object_new_int(related->tags));
+		json_object_object_add(object, "link",
+				       json_object_new_boolean(related->why & RELATED_LINK));
+		json_object_object_add(object, "stem",
+				       json_object_new_boolean(related->why & RELATED_STEM));
+		json_object_object_add(object, "directory",
+				       json_object_new_boolean(related->why & RELATED_DIR));
+		json_object_array_add(out->json, object);
+	} else {
+		printf("%7.2f ", related->score);
+		print_line(out->opt, path);
+	}
+	free(path);
+	return 0;
+}
+
+int cmd_related(const struct options *opt, int argc, char *argv[])
+{
+	struct related_output out = { .opt = opt };
+	struct tagindex *index;
+	struct tree tree;
+	char *below;
+	int ret;
+
+	if (argc != 1)
+		return usage_error(opt, NULL, "needs one file");
+	ret = open_at(argv[0], &tree, &index, &below);
+	if (ret)
+		return ret;
+	out.tree = &tree;
+	out.json = opt->json ? json_object_new_array() : NULL;
+	ret = index_related(index, below, opt->count ?: RELATED_DEFAULT, print_related, &out);
+	if (ret < 0) {
+		json_object_put(out.json);
+		ret = fail(argv[0], "%s", ret == -ENOENT ? "not in the index" : index_error(index));
+	} else if (out.json) {
+		ret = print_json(out.json) < 0;
+	}
+	close_at(&tree, index, below);
+	return ret;
+}
+
+/* ---- graph ---- */
+
+/* Nodes and edges, each once. */
+struct graph {
+	const struct options *opt;
+	struct tagindex *index;
+	struct json_object *nodes;	/* id: object */
+	struct json_object *edges;	/* "from to label": object */
+	const char *from;		/* path of the file whose edges these are */
+	size_t left;			/* of files that may follow from one tag */
+};
+
+/* JSON and DOT take no bytes that are no text: those are shown as \xHH. */
+static char *node_id(char kind, const char *name)
+{
+	char *id = malloc(4 * strlen(name) + 2), *out = id;
+
+	if (!id)
+		return NULL;
+	*out++ = kind;
+	for (; *name; name++) {
+		if ((unsigned char)*name < ' ' || *name == '\\' || *name == 0x7f)
+			out += sprintf(out, "\\x%02x", (unsigned char)*name);
+		else
+			*out++ = *name;
+	}
+	*out = '\0';
+	return id;
+}
+
+static int add_node(struct graph *graph, char kind, const char *name)
+{
+	char *id = node_id(kind, name);
+	struct json_object *node;
+
+	if (!id)
+		return -ENOMEM;
+	if (!json_object_object_get_ex(graph->nodes, id, NULL)) {
+		node = json_object_new_object();
+		json_object_object_add(node, "id", json_bytes(id));
+		json_object_object_add(node, "type", json_object_new_string(kind == 't' ? "tag" :
+									    "file"));
+		json_object_object_add(node, "name", json_bytes(name));
+		json_object_object_add(graph->nodes, id, node);
+	}
+	free(id);
+	return 0;
+}
+
+static int add_edge(struct graph *graph, const char *from, char kind, const char *to,
+		    const char *relation)
+{
+	char *a = node_id('f', from), *b = node_id(kind, to), *key = NULL;
+	struct json_object *edge;
+	int ret = -ENOMEM;
+
+	if (a && b && asprintf(&key, "%s\n%s\n%s", a, b, relation) >= 0) {
+		edge = json_object_new_object();
+		json_object_object_add(edge, "from", json_bytes(a));
+		json_object_object_add(edge, "to", json_bytes(b));
+		json_object_object_add(edge, "relation", json_bytes(relation));
+		json_object_object_add(graph->edges, key, edge);
+		ret = 0;
+	}
+	free(a);
+	free(b);
+	free(key);
+	return ret;
+}
+
+static int graph_tag(const char *tag, uint64_t files, void *arg)
+{
+	struct graph *graph = arg;
+
+	(void)files;
+	return add_node(graph, 't', tag) ?: add_edge(graph, graph->from, 't', tag, "tag");
+}
+
+static int graph_link(const struct index_link *link, void *arg)
+{
+	struct graph *graph = arg;
+	int ret = add_node(graph, 'f', link->path);
+
+	if (ret)
+		return ret;
+	return add_edge(graph, link->from ? link->path : graph->from, 'f',
+			link->from ? graph->from : link->path, link->relation);
+}
+
+static int graph_file(uint64_t ino, const char *path, void *arg)
+{
+	struct graph *graph = arg;
+
+	(void)ino;
+	return graph->left-- ? add_node(graph, 'f', path) : 1;
+}
+
+/* What the node of @json, seen for the first time, leads to. */
+static int expand(struct graph *graph, struct json_object *json)
+{
+	const char *type = json_object_get_string(json_object_object_get(json, "type"));
+	struct json_object *name = json_object_object_get(json, "name");
+	const char *text;
+	int ret;
+
+	/* One that is no text is shown, but followed no further. */
+	if (!json_object_is_type(name, json_type_string))
+		return 0;
+	text = json_object_get_string(name);
+	if (!strcmp(type, "tag")) {
+		graph->left = graph->opt->count ?: RELATED_DEFAULT;
+		ret = index_find(graph->index, &text, 1, graph_file, graph);
+		return ret > 0 ? 0 : ret;
+	}
+	graph->from = text;
+	ret = index_file_tags(graph->index, text, graph_tag, graph);
+	if (ret == 0)
+		ret = index_links(graph->index, text, graph_link, graph);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+/* Everything that is @depth edges away. */
+static int grow(struct graph *graph, unsigned int depth)
+{
+	size_t done = 0, i, count;
+	int ret = 0;
+
+	while (depth-- && ret == 0) {
+		count = json_object_object_length(graph->nodes);
+		i = 0;
+		json_object_object_foreach(graph->nodes, id, node) {
+			(void)id;
+			if (i++ < done)
+				continue;
+			if (i > count || ret)
+				break;
+			ret = expand(graph, node);
+		}
+		done = count;
+	}
+	return ret;
+}
+
+static void print_dot_string(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+/* The ids, which json_bytes() may have made an array, are the keys. */
+static void print_dot(struct graph *graph)
+{
+	const char *type;
+	char *from, *to, *relation, *copy;
+
+	puts("digraph disgrafs {\n\trankdir=LR;");
+	json_object_object_foreach(graph->nodes, id, node) {
+		type = json_object_get_string(json_object_object_get(node, "type"));
+		printf("\t");
+		print_dot_string(id);
+		printf(" [shape=%s, label=", !strcmp(type, "tag") ? "ellipse" : "box");
+		print_dot_string(id + 1);
+		puts("];");
+	}
+	json_object_object_foreach(graph->edges, key, edge) {
+		(void)edge;
+		copy = strdup(key);
+		from = copy ? strtok_r(copy, "\n", &relation) : NULL;
+		to = from ? strtok_r(NULL, "\n", &relation) : NULL;
+		if (to) {
+			printf("\t");
+			print_dot_string(from);
+			printf(" -> ");
+			print_dot_string(to);
+			if (*to == 't') {
+				printf(" [dir=none]");
+			} else {
+				printf(" [label=");
+				print_dot_string(relation);
+				printf("]");
+			}
+			puts(";");
+		}
+		free(copy);
+	}
+	puts("}");
+}
+
+static struct json_object *values(struct json_object *object)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_foreach(object, key, value) {
+		(void)key;
+		json_object_array_add(array, json_object_get(value));
+	}
+	return array;
+}
+
+int cmd_graph(const struct options *opt, int argc, char *argv[])
+{
+	struct graph graph = { .opt = opt };
+	struct json_object *json;
+	struct tree tree;
+	char *below;
+	int ret;
+
+	if (argc != 1)
+		return usage_error(opt, NULL, "needs one file");
+	ret = open_at(argv[0], &tree, &graph.index, &below);
+	if (ret)
+		return ret;
+	graph.nodes = json_object_new_object();
+	graph.edges = json_object_new_object();
+	ret = add_node(&graph, 'f', below);
+	if (ret == 0)
+		ret = grow(&graph, opt->depth ?: 2);
+	if (ret < 0) {
+		ret = fail(argv[0], "%s", index_error(graph.index));
+	} else if (opt->json) {
+		json = json_object_new_object();
+		json_object_object_add(json, "root", json_bytes(tree.path));
+		json_object_object_add(json, "nodes", values(graph.nodes));
+		json_object_object_add(json, "edges", values(graph.edges));
+		ret = print_json(json) < 0;
+	} else {
+		print_dot(&graph);
+	}
+	json_object_put(graph.nodes);
+	json_object_put(graph.edges);
+	close_at(&tree, graph.index, below);
+	return ret;
+}
+
+/* ---- stats ---- */
+
+int cmd_stats(const struct options *opt, int argc, char *argv[])
+{
+	struct json_object *json;
+	struct index_stats stats;
+	struct tagindex *index;
+	const char *state;
+	struct tree tree;
+	char *below;
+	size_t i;
+	int ret;
+
+	if (argc > 1)
+		return usage_error(opt, NULL, "needs one directory");
+	ret = open_at(argc ? argv[0] : ".", &tree, &index, &below);
+	if (ret)
+		return ret;
+	ret = index_stats(index, &stats);
+	if (ret < 0) {
+		ret = fail(tree.path, "%s", index_error(index));
+		close_at(&tree, index, below);
+		return ret;
+	}
+	state = index_state(index) & INDEX_STALE ? "stale" :
+		index_state(index) & INDEX_UNCLEAN ? "in use" : "clean";
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{ "files", stats.files }, { "directories", stats.directories },
+		{ "names", stats.names }, { "tagged", stats.tagged }, { "tags", stats.tags },
+		{ "taggings", stats.taggings }, { "links", stats.links },
+		{ "unresolved", stats.unresolved }, { "bytes", stats.bytes },
+	};
+	json = opt->json ? json_object_new_object() : NULL;
+	if (json) {
+		json_object_object_add(json, "root", json_bytes(tree.path));
+		json_object_object_add(json, "state", json_object_new_string(state));
+	} else {
+		printf("%-12s %s\n", "state", state);
+	}
+	for (i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		if (json)
+			json_object_object_add(json, lines[i].name,
+					       json_object_new_int64(lines[i].value));
+		else
+			printf("%-12s %llu\n", lines[i].name, (unsigned long long)lines[i].value);
+	}
+	ret = json && print_json(json) < 0;
+	close_at(&tree, index, below);
+	return ret;
+}
+
+/* ---- check ---- */
+
+struct check_output {
+	const struct options *opt;
+	const struct tree *tree;
+	struct json_object *json;
+};
+
+static int print_problem(const char *path, const char *problem, void *arg)
+{
+	struct check_output *out = arg;
+	char *full = tree_path(out->tree, path);
+	struct json_object *object;
+
+	if (!full)
+		return -ENOMEM;
+	if (out->json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "path", json_bytes(full));
+		json_object_object_add(object, "problem", json_object_new_string(problem));
+		json_object_array_add(out->json, object);
+	} else {
+		printf("%s: %s\n", full, problem);
+	}
+	free(full);
+	return 0;
+}
+
+static int check_once(const struct tree *tree, bool repair, struct index_check *result,
+		      index_problem_fn fn, void *arg)
+{
+	const char *error = NULL;
+	struct tagindex *index = tree_index(tree, repair ? INDEX_WRITE : INDEX_READ, &error);
+	int ret;
+
+	if (!index)
+		return fail(tree->path, "%s", error);
+	ret = index_check(index, repair, result, fn, arg);
+	if (ret < 0)
+		ret = fail(tree->path, "%s", index_error(index));
+	index_close(index);
+	return ret;
+}
+
+/* What is different a moment later as well is no change on its way. */
+static int compare(const struct tree *tree, struct index_check *result, struct check_output *out)
+{
+	struct timespec settle = { .tv_nsec = SETTLE_NS };
+	int ret = check_once(tree, false, result, NULL, NULL);
+
+	if (ret || !result->problems)
+		return ret;
+	nanosleep(&settle, NULL);
+	return check_once(tree, false, result, print_problem, out);
+}
+
+static int print_result(const struct check_output *out, const struct index_check *result,
+			bool repaired)
+{
+	struct json_object *json;
+
+	if (!out->json) {
+		printf("%llu files, %llu differences%s; %llu links, %llu outdated%s, %llu missing\n",
+		       (unsigned long long)result->files, (unsigned long long)result->problems,
+		       repaired && result->problems ? " (repaired)" : "",
+		       (unsigned long long)result->links, (unsigned long long)result->outdated,
+		       repaired && result->outdated ? " (repaired)" : "",
+		       (unsigned long long)result->missing);
+		return 0;
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "root", json_bytes(out->tree->path));
+	json_object_object_add(json, "files", json_object_new_int64(result->files));
+	json_object_object_add(json, "differences", out->json);
+	json_object_object_add(json, "links", json_object_new_int64(result->links));
+	json_object_object_add(json, "outdated", json_object_new_int64(result->outdated));
+	json_object_object_add(json, "missing", json_object_new_int64(result->missing));
+	json_object_object_add(json, "repaired", json_object_new_boolean(repaired));
+	return print_json(json) < 0;
+}
+
+/* A rebuild is the one way to repair that cannot forget anything. */
+static int repair(const struct tree *tree, const struct index_check *found)
+{
+	struct index_check left;
+	int ret = 0;
+
+	if (found->problems)
+		ret = index_rebuild(tree->lower, NULL, NULL);
+	if (ret < 0)
+		return fail(tree->path, "cannot repair: %s", strerror(-ret));
+	ret = check_once(tree, true, &left, NULL, NULL);
+	if (ret == 0 && left.problems)
+		ret = fail(tree->path, "%llu differences are left",
+			   (unsigned long long)left.problems);
+	return ret;
+}
+
+int cmd_check(const struct options *opt, int argc, char *argv[])
+{
+	struct check_output out = { .opt = opt };
+	struct index_check found;
+	const char *dir = argc ? argv[0] : ".";
+	struct tree tree;
+	int ret;
+
+	if (argc > 1)
+		return usage_error(opt, NULL, "needs one directory");
+	ret = tree_find(&tree, dir);
+	if (ret < 0)
+		return fail(dir, "%s", ret == -ENOENT && access(dir, F_OK) == 0 ?
+			    "no index here or above; 'disgrafs reindex' makes one" :
+			    strerror(-ret));
+	out.tree = &tree;
+	out.json = opt->json ? json_object_new_array() : NULL;
+	ret = compare(&tree, &found, &out);
+	if (ret == 0 && opt->repair)
+		ret = repair(&tree, &found);
+	if (ret == 0)
+		ret = print_result(&out, &found, opt->repair);
+	else
+		json_object_put(out.json);
+	tree_close(&tree);
+	return ret ? ret : found.problems && !opt->repair ? 3 : 0;
+}

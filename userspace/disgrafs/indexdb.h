@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the index share: the handle, its statements, transactions.
+ * index.c opens and keeps it, record.c writes what is true in the tree, query.c
+ * and the files beside it ask.
+ */
+#ifndef DISGRAFS_INDEXDB_H
+#define DISGRAFS_INDEXDB_H
+
+#include "index.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#define ROOT_NODE 1
+
+enum statement {
+	ST_BEGIN,
+	ST_COMMIT,
+	ST_ROLLBACK,
+	ST_META_GET,
+	ST_META_SET,
+	ST_NODE_FIND,
+	ST_NODE_ADD,
+	ST_NODE_DROP,
+	ST_DIR_FIND,
+	ST_NAME_ADD,
+	ST_NAME_FIND,
+	ST_NAME_DROP,
+	ST_NAME_DROP_OTHERS,
+	ST_NAME_COUNT,
+	ST_NAME_OF,
+	ST_TAG_ADD,
+	ST_TAG_KEEP,
+	ST_TAG_DROP,
+	ST_TAG_FIND,
+	ST_TAG_SHOWN,
+	ST_TAG_COUNT,
+	ST_TAGS,
+	ST_TAGS_BETWEEN,
+	ST_FILE_TAG_ADD,
+	ST_FILE_TAG_DROP,
+	ST_LINK_ADD,
+	ST_LINK_DROP,
+	ST_LINK_NEXT,
+	ST_LINK_TARGET,
+	ST_LINKS_FROM,
+	ST_LINKS_TO,
+	ST_CHILDREN,
+	ST_NODE_TYPE,
+	ST_NODE_INO,
+	ST_LAST_NODE,
+	ST_TAG_NODES,
+	ST_NODE_TAGS,
+	ST_NODE_TAGS_BY_FILES,
+	ST_FILE_HAS_TAG,
+	ST_NAMES_OF,
+	ST_STEM_NODES,
+	ST_DIR_NODES,
+	ST_LINKED_NODES,
+	ST_DATA_VERSION,
+	ST_SWEEP_NAMES,
+	ST_SWEEP_NODES,
+	ST_SWEEP_TAGS,
+	NR_STATEMENTS
+};
+
+struct tagindex {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[NR_STATEMENTS];
+	pthread_mutex_t lock;		/* recursive: batches */
+	unsigned int depth;		/* of transactions */
+	int root, dir;			/* LOWER and LOWER/.disgrafs */
+	dev_t root_dev;
+	ino_t root_ino;
+	unsigned int state;
+	bool writable, serving;
+	bool walking;			/* finds every name in the end */
+	char error[256];
+};
+
+/* Set the sentence and return -errno. */
+int db_failed(struct tagindex *index);
+int failed(struct tagindex *index, int err);
+
+sqlite3_stmt *statement(struct tagindex *index, enum statement which);
+/*
+ * Steps a statement with up to three integers bound, and a name in place of the
+ * second if there is one. Returns 1 with a row (column 0 in @value if not NULL),
+ * 0 without, or -errno.
+ */
+int run(struct tagindex *index, enum statement which, int64_t a, const char *name, int64_t b,
+	int64_t c, int64_t *value);
+int run1(struct tagindex *index, enum statement which, int64_t a);
+/* Like run() with the bytes of a tag as its only parameter. */
+int run_tag(struct tagindex *index, enum statement which, const char *tag, int64_t *value);
+
+int meta_get(struct tagindex *index, const char *key, int64_t *value);
+int meta_set(struct tagindex *index, const char *key, int64_t value);
+
+/* A change of the tree that is not in the index: only a rebuild finds it again. */
+void mark_stale(struct tagindex *index);
+/* Ends what index_batch_begin() began. @ret: how it went; a failure undoes all of it. */
+int end(struct tagindex *index, int ret);
+
+/* 1 and the node's @id, 0, or -errno. */
+int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
+/* A column as a string of its own; bytes behind a NUL, which we never store, do not count. */
+char *column_string(sqlite3_stmt *stmt, int column);
+/* @name in the node @parent, as a path from the root. NULL: not below the root. */
+char *node_path(struct tagindex *index, int64_t parent, const char *name);
+struct tags;
+/* Whether the node @id is recorded with just these tags. */
+bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags);
+/* Looks again where all links lead to. */
+int index_resolve_links(struct tagindex *index);
+/* The node at @path below the root. 1, 0 (none), or -errno. */
+int path_node(struct tagindex *index, const char *path, int64_t *id);
+/* The path of the node @id by one of its names, "." for the root, or NULL. */
+char *first_path(struct tagindex *index, int64_t id);
+
+#endif

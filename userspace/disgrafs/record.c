@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing to the index: each function looks at the tree and records what it
+ * sees, so that the index ends as the tree does, in whatever order changes that
+ * ran at the same time are reported.
+ */
+#include "indexdb.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "links.h"
+#include "tags.h"
+
+/* ---- the tree ---- */
+
+static int64_t fs_number(const struct tagindex *index, const struct stat *st)
+{
+	/* 0: device numbers may be others after a reboot. */
+	return st->st_dev == index->root_dev ? 0 : (int64_t)st->st_dev;
+}
+
+static bool is_root(const struct tagindex *index, const struct stat *st)
+{
+	return st->st_dev == index->root_dev && st->st_ino == index->root_ino;
+}
+
+static bool same_inode(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int find_node(struct tagindex *index, const struct stat *st, int64_t *id)
+{
+	return run(index, ST_NODE_FIND, fs_number(index, st), NULL, st->st_ino, 0, id);
+}
+
+static int add_node(struct tagindex *index, const struct stat *st, int64_t *id)
+{
+	return run(index, ST_NODE_ADD, fs_number(index, st), NULL, st->st_ino,
+		   st->st_mode >> 12, id);
+}
+
+/* The name that the directory @st has in @parent. 0 or -errno. */
+static int name_in(int parent, const struct stat *st, char name[NAME_MAX + 1])
+{
+	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), pass, ret = -ENOENT;
+	struct dirent *d;
+	struct stat found;
+	DIR *dir;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	/* Where something is mounted, d_ino is not that of what is seen there. */
+	for (pass = 0; pass < 2 && ret; pass++) {
+		rewinddir(dir);
+		while (ret && (d = readdir(dir))) {
+			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
+			    (!pass && d->d_ino != st->st_ino) ||
+			    (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN))
+				continue;
+			if (fstatat(parent, d->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+			    same_inode(&found, st)) {
+				strcpy(name, d->d_name);
+				ret = 0;
+			}
+		}
+	}
+	closedir(dir);
+	return ret;
+}
+
+struct step {
+	struct stat st;
+	char name[NAME_MAX + 1];
+};
+
+/* Records the @count directories of a path, the last first, below the node *@id. */
+static int add_dirs(struct tagindex *index, const struct step *steps, size_t count, int64_t *id)
+{
+	int64_t parent = *id, child = 0;
+	int ret;
+
+	while (count--) {
+		ret = add_node(index, &steps[count].st, &child);
+		if (ret >= 0)
+			ret = run(index, ST_NAME_ADD, parent, steps[count].name, 0, child, NULL);
+		if (ret >= 0)
+			ret = run(index, ST_NAME_DROP_OTHERS, parent, steps[count].name, 0, child,
+				  NULL);
+		if (ret < 0)
+			return ret;
+		parent = child;
+	}
+	*id = parent;
+	return 0;
+}
+
+/*
+ * The node of the directory @dir, after recording it and whatever of the way to
+ * it is not recorded. Goes up by "..", so however deep it is, two descriptors
+ * are enough.
+ */
+static int dir_node(struct tagindex *index, int dir, int64_t *id)
+{
+	struct step *steps = NULL, *grown, *step;
+	int fd, parent, ret;
+	struct stat st, up;
+	size_t count = 0;
+
+	fd = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return failed(index, errno);
+	for (;;) {
+		if (fstat(fd, &st) < 0) {
+			ret = failed(index, errno);
+			break;
+		}
+		if (is_root(index, &st)) {
+			*id = ROOT_NODE;
+			ret = add_dirs(index, steps, count, id);
+			break;
+		}
+		ret = run(index, ST_DIR_FIND, fs_number(index, &st), NULL, st.st_ino, 0, id);
+		if (ret > 0)
+			ret = add_dirs(index, steps, count, id);
+		else if (ret == 0)
+			ret = 1;
+		if (ret <= 0)
+			break;
+		parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0) {
+			ret = failed(index, errno);
+			break;
+		}
+		close(fd);
+		fd = parent;
+		grown = reallocarray(steps, count + 1, sizeof(*steps));
+		if (!grown) {
+			ret = failed(index, ENOMEM);
+			break;
+		}
+		steps = grown;
+		step = &steps[count++];
+		step->st = st;
+		/* The top of all: this directory is not below the root any more. */
+		if (fstat(parent, &up) == 0 && same_inode(&up, &st))
+			ret = -ENOENT;
+		else
+			ret = name_in(parent, &st, step->name);
+		if (ret < 0) {
+			failed(index, -ret);
+			break;
+		}
+	}
+	close(fd);
+	free(steps);
+	return ret;
+}
+
+/* ---- recording ---- */
+
+/* What a file says of itself. */
+struct facts {
+	struct tags tags;
+	struct links links;
+};
+
+bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags)
+{
+	sqlite3_stmt *stmt = statement(index, ST_NODE_TAGS);
+	bool same = stmt;
+	size_t i;
+	char *tag;
+
+	if (stmt)
+		sqlite3_bind_int64(stmt, 1, id);
+	for (i = 0; i < tags->count && same; i++) {
+		same = sqlite3_step(stmt) == SQLITE_ROW;
+		tag = same ? column_string(stmt, 0) : NULL;
+		same = tag && !strcmp(tag, tags->tag[i]);
+		free(tag);
+	}
+	same = same && sqlite3_step(stmt) == SQLITE_DONE;
+	sqlite3_reset(stmt);
+	return same;
+}
+
+static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
+{
+	int64_t tag = 0;
+	size_t i;
+	int ret;
+
+	/* Nearly always, in a rebuild. */
+	if (same_tags(index, id, tags))
+		return 0;
+	ret = run1(index, ST_FILE_TAG_DROP, id);
+	for (i = 0; i < tags->count && ret >= 0; i++) {
+		ret = run_tag(index, ST_TAG_ADD, tags->tag[i], NULL);
+		if (ret >= 0)
+			ret = run_tag(index, ST_TAG_FIND, tags->tag[i], &tag);
+		if (ret >= 0)
+			ret = run(index, ST_FILE_TAG_ADD, tag, NULL, id, i, NULL);
+	}
+	return ret;
+}
+
+/* The node that @link leads to, by its reference or else its path, or 0. */
+static int resolve_link(struct tagindex *index, const char *path, const char *reference,
+			int64_t *target)
+{
+	uint64_t ino = link_inode(reference);
+	struct stat st;
+	char *now, *at;
+	int ret = 0;
+
+	*target = 0;
+	if (ino)
+		ret = run(index, ST_NODE_FIND, 0, NULL, ino, 0, target);
+	if (ret > 0) {
+		/* The number may be another file's by now. */
+		at = first_path(index, *target);
+		now = at ? link_reference(index->root, at) : NULL;
+		if (!now || strcmp(now, reference))
+			*target = 0;
+		free(now);
+		free(at);
+	}
+	if (ret < 0 || *target)
+		return ret;
+	if (fstatat(index->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return find_node(index, &st, target);
+}
+
+static int add_link(struct tagindex *index, int64_t id, size_t position, const struct link *link)
+{
+	sqlite3_stmt *stmt = statement(index, ST_LINK_ADD);
+	int64_t target = 0;
+	int ret = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	/* A walk has not seen all targets yet. */
+	if (!index->walking)
+		ret = resolve_link(index, link->path, link->reference, &target);
+	if (ret < 0)
+		return ret;
+	sqlite3_bind_int64(stmt, 1, id);
+	sqlite3_bind_blob(stmt, 2, link->relation, strlen(link->relation), SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, position);
+	if (target)
+		sqlite3_bind_int64(stmt, 4, target);
+	else
+		sqlite3_bind_null(stmt, 4);
+	sqlite3_bind_blob(stmt, 5, link->reference, strlen(link->reference), SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 6, link->path, strlen(link->path), SQLITE_STATIC);
+	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
+	sqlite3_reset(stmt);
+	return ret;
+}
+
+static int set_links(struct tagindex *index, int64_t id, const struct links *links)
+{
+	int ret = run1(index, ST_LINK_DROP, id);
+	size_t i;
+
+	for (i = 0; i < links->count && ret >= 0; i++)
+		ret = add_link(index, id, i, &links->link[i]);
+	return ret;
+}
+
+/* Whoever lost a name, and got no other, is gone. */
+static int drop_nameless(struct tagindex *index, int64_t id)
+{
+	int64_t left = 0;
+	int ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &left);
+
+	return ret < 0 || left || id == ROOT_NODE ? ret : run1(index, ST_NODE_DROP, id);
+}
+
+/* Records a name that was just seen to be one of the node @id. */
+static int add_name(struct tagindex *index, int64_t parent, const char *name, int64_t id,
+		    const struct stat *st)
+{
+	int64_t old = id;
+	int ret = run(index, ST_NAME_FIND, parent, name, 0, 0, &old);
+
+	if (ret >= 0)
+		ret = run(index, ST_NAME_ADD, parent, name, 0, id, NULL);
+	if (ret >= 0 && old != id)
+		ret = drop_nameless(index, old);
+	/* Others are of a file that had the inode number before. */
+	if (ret >= 0 && (S_ISDIR(st->st_mode) || st->st_nlink == 1))
+		ret = run(index, ST_NAME_DROP_OTHERS, parent, name, 0, id, NULL);
+	return ret;
+}
+
+/* Those of @names that are names of the file @st. */
+static int add_names(struct tagindex *index, const struct stat *st, int64_t id,
+		     const struct index_name *names, size_t count)
+{
+	int64_t dir, recorded = 0;
+	struct stat found;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		if (fstatat(names[i].dir, names[i].name, &found, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !same_inode(&found, st))
+			continue;
+		ret = dir_node(index, names[i].dir, &dir);
+		if (ret >= 0)
+			ret = add_name(index, dir, names[i].name, id, &found);
+		if (ret < 0)
+			return ret;
+	}
+	ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &recorded);
+	if (ret >= 0 && (uint64_t)recorded < st->st_nlink && !index->walking)
+		mark_stale(index);	/* names that nobody has looked at yet */
+	return ret;
+}
+
+static int record_file(struct tagindex *index, int fd, const struct stat *st,
+		       const struct facts *facts, const struct index_name *names, size_t count)
+{
+	int64_t id = ROOT_NODE;
+	int ret;
+
+	if (!st->st_nlink) {
+		ret = find_node(index, st, &id);
+		return ret <= 0 ? ret : run1(index, ST_NODE_DROP, id);
+	}
+	if (S_ISDIR(st->st_mode)) {
+		ret = dir_node(index, fd, &id);
+	} else {
+		ret = add_node(index, st, &id);
+		if (ret >= 0)
+			ret = add_names(index, st, id, names, count);
+	}
+	if (ret >= 0)
+		ret = set_tags(index, id, &facts->tags);
+	return ret < 0 ? ret : set_links(index, id, &facts->links);
+}
+
+static int read_facts(struct tagindex *index, int fd, struct facts *facts)
+{
+	char path[32];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ret = tags_read(&facts->tags, path);
+	if (ret == 0) {
+		ret = links_read(&facts->links, path);
+		if (ret < 0)
+			tags_free(&facts->tags);
+	}
+	return ret < 0 ? failed(index, -ret) : 0;
+}
+
+int index_sync_file(struct tagindex *index, int fd, const struct index_name *names, size_t count)
+{
+	struct facts facts;
+	struct stat st;
+	int ret;
+
+	if (!index->writable)
+		return -EROFS;
+	ret = index_batch_begin(index);
+	if (ret < 0)
+		return ret;
+	/* Only now, when nobody else can record something older. */
+	ret = read_facts(index, fd, &facts);
+	if (ret == 0) {
+		ret = fstat(fd, &st) < 0 ? failed(index, errno) :
+			record_file(index, fd, &st, &facts, names, count);
+		tags_free(&facts.tags);
+		links_free(&facts.links);
+	}
+	return end(index, ret);
+}
+
+/*
+ * A file that is not in the index, found under a name that changed: new, and
+ * renamed before that was recorded. What is in a directory is reported as well.
+ */
+static int record_unknown(struct tagindex *index, const struct index_name *name)
+{
+	int fd = openat(name->dir, name->name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return 0;
+	ret = index_sync_file(index, fd, name, 1);
+	close(fd);
+	return ret;
+}
+
+/* Puts into @old the node that had the name, or 0. */
+static int record_name(struct tagindex *index, const struct index_name *name, int64_t *old)
+{
+	int64_t parent = 0, child = 0;
+	struct stat st, dir_st;
+	int ret = 0;
+
+	*old = 0;
+	if (fstat(name->dir, &dir_st) < 0)
+		return failed(index, errno);
+	if (is_root(index, &dir_st))
+		parent = ROOT_NODE;
+	else
+		ret = find_node(index, &dir_st, &parent);
+	if (parent)
+		ret = run(index, ST_NAME_FIND, parent, name->name, 0, 0, old);
+	if (ret < 0)
+		return ret;
+	if (fstatat(name->dir, name->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return parent ? run(index, ST_NAME_DROP, parent, name->name, 0, 0, NULL) : 0;
+	ret = find_node(index, &st, &child);
+	if (ret < 0)
+		return ret;
+	if (!child)
+		return record_unknown(index, name);
+	ret = dir_node(index, name->dir, &parent);
+	if (ret >= 0)
+		ret = add_node(index, &st, &child);
+	return ret < 0 ? ret : add_name(index, parent, name->name, child, &st);
+}
+
+/*
+ * While the tree is walked, something may move from where the walk has not been
+ * to where it was already.
+ */
+static int sync_moved(struct tagindex *index, const struct index_name *name)
+{
+	struct stat st;
+
+	if (fstatat(name->dir, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		mark_stale(index);
+	return 0;
+}
+
+int index_sync_names(struct tagindex *index, const struct index_name *names, size_t count)
+{
+	int64_t old[2] = { 0, 0 }, walked = 0;
+	size_t i;
+	int ret;
+
+	if (!index->writable)
+		return -EROFS;
+	ret = index_batch_begin(index);
+	if (ret < 0)
+		return ret;
+	meta_get(index, "stale", &walked);
+	for (i = 0; i < count && walked; i++)
+		sync_moved(index, &names[i]);
+	for (i = 0; i < count && ret >= 0; i++)
+		ret = record_name(index, &names[i], &old[i]);
+	/* Only now: two files may have exchanged their names. */
+	for (i = 0; i < count && ret >= 0; i++) {
+		if (old[i])
+			ret = drop_nameless(index, old[i]);
+	}
+	return end(index, ret);
+}
+
+/* Hardly ever anything is known of it yet. */
+static int record_made(struct tagindex *index, const struct index_name *at)
+{
+	int64_t parent = 0, id = 0;
+	struct stat st;
+	int ret, fd;
+
+	if (fstatat(at->dir, at->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	ret = find_node(index, &st, &id);
+	if (ret == 0) {
+		ret = dir_node(index, at->dir, &parent);
+		if (ret >= 0)
+			ret = add_node(index, &st, &id);
+		return ret < 0 ? ret : add_name(index, parent, at->name, id, &st);
+	}
+	fd = ret < 0 ? -1 : openat(at->dir, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0) {
+		ret = index_sync_file(index, fd, at, 1);
+		close(fd);
+	}
+	return ret;
+}
+
+int index_made(struct tagindex *index, int dir, const char *name)
+{
+	struct index_name at = { dir, name };
+	int ret;
+
+	if (!index->writable)
+		return -EROFS;
+	ret = index_batch_begin(index);
+	return ret < 0 ? ret : end(index, record_made(index, &at));
+}
+
+/* ---- tags without files ---- */
+
+int index_tag_keep(struct tagindex *index, const char *tag)
+{
+	int64_t id = 0;
+	int ret = index_batch_begin(index);
+
+	if (ret < 0)
+		return ret;
+	ret = run_tag(index, ST_TAG_KEEP, tag, &id);
+	ret = end(index, ret);
+	return ret < 0 || id ? ret : -EEXIST;
+}
+
+int index_tag_drop(struct tagindex *index, const char *tag)
+{
+	int64_t id = 0, known = 0;
+	int ret = index_batch_begin(index);
+
+	if (ret < 0)
+		return ret;
+	ret = run_tag(index, ST_TAG_DROP, tag, &id);
+	if (ret == 0)
+		ret = run_tag(index, ST_TAG_FIND, tag, &known);
+	ret = end(index, ret);
+	if (ret < 0 || id)
+		return ret;
+	return known ? -ENOTEMPTY : -ENOENT;
+}
+
+/* ---- links to where things are ---- */
+
+#define RESOLVE_BATCH 256
+
+/* One of the links, behind the one before. 1, or 0 at the end, or -errno. */
+static int resolve_next(struct tagindex *index, int64_t *source, char **relation, int64_t *position)
+{
+	sqlite3_stmt *stmt = statement(index, ST_LINK_NEXT);
+	char *reference, *path;
+	int64_t target;
+	int ret;
+
+	if (!stmt)
+		return db_failed(index);
+	sqlite3_bind_int64(stmt, 1, *source);
+	sqlite3_bind_blob(stmt, 2, *relation, strlen(*relation), SQLITE_TRANSIENT);
+	sqlite3_bind_int64(stmt, 3, *position);
+	ret = sqlite3_step(stmt);
+	if (ret != SQLITE_ROW) {
+		ret = ret == SQLITE_DONE ? 0 : db_failed(index);
+		sqlite3_reset(stmt);
+		return ret;
+	}
+	*source = sqlite3_column_int64(stmt, 0);
+	free(*relation);
+	*relation = column_string(stmt, 1);
+	*position = sqlite3_column_int64(stmt, 2);
+	reference = column_string(stmt, 3);
+	path = column_string(stmt, 4);
+	sqlite3_reset(stmt);
+	ret = reference && path && *relation ? resolve_link(index, path, reference, &target) :
+					       failed(index, ENOMEM);
+	free(reference);
+	free(path);
+	stmt = statement(index, ST_LINK_TARGET);
+	if (ret < 0 || !stmt)
+		return ret < 0 ? ret : db_failed(index);
+	sqlite3_bind_int64(stmt, 1, *source);
+	sqlite3_bind_blob(stmt, 2, *relation, strlen(*relation), SQLITE_TRANSIENT);
+	sqlite3_bind_int64(stmt, 3, *position);
+	sqlite3_bind_int64(stmt, 4, target);
+	ret = sqlite3_step(stmt) == SQLITE_DONE ? 1 : db_failed(index);
+	sqlite3_reset(stmt);
+	return ret;
+}
+
+int index_resolve_links(struct tagindex *index)
+{
+	int64_t source = 0, position = 0;
+	char *relation = strdup("");
+	int ret = relation ? 1 : -ENOMEM, i;
+
+	while (ret > 0) {
+		ret = index_batch_begin(index) ?: 1;
+		if (ret < 0)
+			break;
+		for (i = 0; i < RESOLVE_BATCH && ret > 0; i++)
+			ret = resolve_next(index, &source, &relation, &position);
+		if (end(index, ret) < 0)
+			break;
+	}
+	free(relation);
+	return ret;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * scale FILES: how long the index takes to answer with that many files, 1000
+ * tags and 5 tags a file. Not a test: figures for a machine.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "indexdb.h"
+
+#define TAGS 1000
+#define TAGS_A_FILE 5
+#define FILES_A_DIR 100
+#define ROUNDS 1000
+
+static struct tagindex *idx;
+static unsigned int seed = 1;
+
+static void sql(const char *text)
+{
+	char *error = NULL;
+
+	if (sqlite3_exec(idx->db, text, NULL, NULL, &error) != SQLITE_OK) {
+		fprintf(stderr, "%s: %s\n", text, error);
+		exit(1);
+	}
+}
+
+/* Straight into the tables: what takes time otherwise is making the files. */
+static void fill(unsigned long files)
+{
+	unsigned long i, dir = 0;
+	char text[512];
+	int t;
+
+	sql("BEGIN");
+	for (i = 0; i < TAGS; i++) {
+		snprintf(text, sizeof(text), "INSERT INTO tag(id, name) VALUES(%lu, CAST('tag%03lu' AS BLOB))",
+			 i + 1, i);
+		sql(text);
+	}
+	for (i = 0; i < files; i++) {
+		if (i % FILES_A_DIR == 0) {
+			dir = 10000000 + i / FILES_A_DIR;
+			snprintf(text, sizeof(text), "INSERT INTO node VALUES(%lu, 0, %lu, 4, 1);"
+				 "INSERT INTO name VALUES(1, CAST('dir%lu' AS BLOB), %lu, 1, CAST('dir%lu' AS BLOB))",
+				 dir, dir, dir, dir, dir);
+			sql(text);
+		}
+		snprintf(text, sizeof(text), "INSERT INTO node VALUES(%lu, 0, %lu, 8, 1);"
+			 "INSERT INTO name VALUES(%lu, CAST('file%lu.txt' AS BLOB), %lu, 1, CAST('file%lu' AS BLOB))",
+			 i + 2, i + 100, dir, i, i + 2, i);
+		sql(text);
+		for (t = 0; t < TAGS_A_FILE; t++) {
+			snprintf(text, sizeof(text), "INSERT OR IGNORE INTO file_tag VALUES(%d, %lu, %d)",
+				 rand_r(&seed) % TAGS + 1, i + 2, t);
+			sql(text);
+		}
+	}
+	sql("COMMIT");
+}
+
+static int by_time(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double now(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1e3 + ts.tv_nsec / 1e6;
+}
+
+static unsigned long found;
+
+static int count_path(uint64_t ino, const char *path, void *arg)
+{
+	(void)ino;
+	(void)path;
+	(void)arg;
+	found++;
+	return 0;
+}
+
+static int count_tag(const char *tag, uint64_t files, void *arg)
+{
+	(void)files;
+	return count_path(0, tag, arg);
+}
+
+static int count_related(const struct index_related *related, void *arg)
+{
+	return count_path(0, related->path, arg);
+}
+
+static void intersection(unsigned long files)
+{
+	char a[16], b[16];
+	const char *tags[] = { a, b };
+
+	(void)files;
+	snprintf(a, sizeof(a), "tag%03d", rand_r(&seed) % TAGS);
+	snprintf(b, sizeof(b), "tag%03d", rand_r(&seed) % TAGS);
+	index_find(idx, tags, 2, count_path, NULL);
+}
+
+static void prefix(unsigned long files)
+{
+	char text[16];
+
+	(void)files;
+	snprintf(text, sizeof(text), "tag%d", rand_r(&seed) % 10);
+	index_tags(idx, text, count_tag, NULL);
+}
+
+static void related(unsigned long files)
+{
+	unsigned long i = rand_r(&seed) % files;
+	char path[64];
+
+	snprintf(path, sizeof(path), "dir%lu/file%lu.txt", 10000000 + i / FILES_A_DIR, i);
+	index_related(idx, path, 20, count_related, NULL);
+}
+
+static void measure(const char *what, unsigned long files, void (*fn)(unsigned long files))
+{
+	static double times[ROUNDS];
+	static double cpu[ROUNDS];
+	int i;
+
+	found = 0;
+	for (i = 0; i < ROUNDS; i++) {
+		times[i] = -now(CLOCK_MONOTONIC);
+		cpu[i] = -now(CLOCK_THREAD_CPUTIME_ID);
+		fn(files);
+		times[i] += now(CLOCK_MONOTONIC);
+		cpu[i] += now(CLOCK_THREAD_CPUTIME_ID);
+	}
+	qsort(times, ROUNDS, sizeof(*times), by_time);
+	qsort(cpu, ROUNDS, sizeof(*cpu), by_time);
+	printf("%-16s %8lu files, ms: p50 %.3f, p99 %.3f; of the CPU p50 %.3f, p99 %.3f; %.1f results\n",
+	       what, files, times[ROUNDS / 2], times[ROUNDS * 99 / 100], cpu[ROUNDS / 2],
+	       cpu[ROUNDS * 99 / 100], (double)found / ROUNDS);
+}
+
+int main(int argc, char *argv[])
+{
+	unsigned long files = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
+	char top[] = "/var/tmp/disgrafs-XXXXXX", command[64];
+	int root;
+
+	if (!files || !mkdtemp(top))
+		return 1;
+	root = open(top, O_PATH | O_DIRECTORY);
+	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	if (!idx)
+		return 1;
+	fill(files);
+	measure("two tags", files, intersection);
+	measure("tags by prefix", files, prefix);
+	measure("related", files, related);
+	index_close(idx);
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	return system(command);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Links: their value, and how they follow their targets in the index.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "index.h"
+#include "links.h"
+
+static char top[64];
+static int root = -1;
+static struct tagindex *idx;
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(top, sizeof(top), "%s/disgrafs-XXXXXX", access("/var/tmp", W_OK) ? "/tmp" : "/var/tmp");
+	if (!mkdtemp(top) || chdir(top) < 0)
+		return -1;
+	root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	return idx ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[80];
+
+	(void)state;
+	index_close(idx);
+	close(root);
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	return chdir("/") | system(command);
+}
+
+#define PARSE(links, value) links_parse(links, "r", value, sizeof(value) - 1)
+
+static void values(void **state)
+{
+	struct links links = { };
+	size_t len;
+	char *value;
+
+	(void)state;
+	assert_int_equal(PARSE(&links, "a/b\0" "12:1:ff\0" "c\0\0"), 0);
+	assert_int_equal(links.count, 2);
+	assert_string_equal(links.link[0].path, "a/b");
+	assert_string_equal(links.link[0].reference, "12:1:ff");
+	assert_int_equal(link_inode(links.link[0].reference), 12);
+	assert_string_equal(links.link[1].path, "c");
+	assert_string_equal(links.link[1].reference, "");
+	value = links_format(&links, "r", &len);
+	assert_int_equal(len, 15);
+	assert_memory_equal(value, "a/b\0" "12:1:ff\0" "c\0", 15);
+	free(value);
+	/* The same target by its reference, or by its path if there is none. */
+	assert_int_equal(links_add(&links, "r", "moved", "12:1:ff"), 0);
+	assert_int_equal(links_add(&links, "r", "c", "13:1:00"), 0);
+	assert_int_equal(links.count, 2);
+	assert_string_equal(links.link[0].path, "moved");
+	assert_int_equal(links_add(&links, "other", "c", ""), 0);
+	assert_int_equal(links.count, 3);
+	assert_true(links_remove(&links, "r", "whatever", "12:1:ff"));
+	assert_false(links_remove(&links, "r", "whatever", "12:1:ff"));
+	assert_int_equal(links.count, 2);
+	links_free(&links);
+	/* As a person would write it. */
+	assert_int_equal(PARSE(&links, "/a"), 0);
+	assert_int_equal(PARSE(&links, "b\0"), 0);
+	assert_int_equal(PARSE(&links, ""), 0);
+	assert_int_equal(links.count, 2);
+	assert_string_equal(links.link[0].path, "a");
+	links_free(&links);
+	assert_int_equal(PARSE(&links, "../a"), -EINVAL);
+	assert_int_equal(PARSE(&links, "a//b"), -EINVAL);
+	assert_int_equal(PARSE(&links, "a/./b"), -EINVAL);
+	assert_int_equal(PARSE(&links, "a/"), -EINVAL);
+	assert_int_equal(PARSE(&links, "a\0\0\0"), -EINVAL);
+	links_free(&links);
+	assert_null(relation_problem("cites, \xff"));
+	assert_non_null(relation_problem(""));
+	assert_non_null(relation_problem("a/b"));
+	assert_non_null(relation_problem("~a"));
+	assert_non_null(relation_problem(".."));
+}
+
+static void sync_path(const char *path)
+{
+	struct index_name at = { root, path };
+	int fd = open(path, O_PATH | O_NOFOLLOW);
+
+	assert_int_equal(index_sync_file(idx, fd, &at, 1), 0);
+	close(fd);
+}
+
+static void make(const char *path)
+{
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	sync_path(path);
+}
+
+/* Gives @source a link and tells the index. */
+static void link_to(const char *source, const char *relation, const char *target)
+{
+	struct links links;
+
+	assert_int_equal(links_read(&links, source), 0);
+	assert_int_equal(links_add(&links, relation, target, ""), 0);
+	assert_int_equal(links_complete(&links, root), 0);
+	if (links_write(&links, relation, source) == -EOPNOTSUPP) {
+		links_free(&links);
+		skip();
+	}
+	links_free(&links);
+	sync_path(source);
+}
+
+static int add_link(const struct index_link *link, void *arg)
+{
+	char *all = arg;
+
+	sprintf(all + strlen(all), "%s%s%s%s;", link->relation, link->from ? "<" : ">", link->path,
+		link->missing ? "!" : "");
+	return 0;
+}
+
+static void assert_links(const char *path, const char *wanted)
+{
+	char all[4096] = "";
+
+	assert_int_equal(index_links(idx, path, add_link, all), 0);
+	assert_string_equal(all, wanted);
+}
+
+static void names_changed(const char *path, const char *other)
+{
+	struct index_name names[2] = { { root, path }, { root, other } };
+
+	assert_int_equal(index_sync_names(idx, names, other ? 2 : 1), 0);
+}
+
+static void follow(void **state)
+{
+	(void)state;
+	make("a");
+	make("b");
+	make("c");
+	link_to("a", "cites", "b");
+	link_to("a", "cites", "c");
+	link_to("c", "is like", "b");
+	assert_links("a", "cites>b;cites>c;");
+	assert_links("b", "cites<a;is like<c;");
+	assert_int_equal(rename("b", "b2"), 0);
+	names_changed("b2", "b");
+	assert_links("a", "cites>b2;cites>c;");
+	assert_links("b2", "cites<a;is like<c;");
+	/* Another file at the old place is not the target. */
+	make("b");
+	assert_links("b", "");
+	assert_links("a", "cites>b2;cites>c;");
+	/* Nor after the index was made anew. */
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_links("a", "cites>b2;cites>c;");
+	assert_links("b2", "cites<a;is like<c;");
+	assert_links("b", "");
+	/* The target is gone: what is in its old place? */
+	assert_int_equal(unlink("b2"), 0);
+	names_changed("b2", NULL);
+	assert_links("b", "cites<a;is like<c;");
+	assert_links("a", "cites>b;cites>c;");
+	assert_int_equal(unlink("b"), 0);
+	names_changed("b", NULL);
+	assert_links("a", "cites>b!;cites>c;");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_links("a", "cites>b!;cites>c;");
+	/* The source is gone. */
+	assert_int_equal(unlink("a"), 0);
+	names_changed("a", NULL);
+	assert_links("c", "is like>b!;");
+}
+
+static void replaced(void **state)
+{
+	(void)state;
+	make("a");
+	make("b");
+	link_to("a", "cites", "b");
+	/* As editors save. */
+	make("b.new");
+	assert_int_equal(rename("b.new", "b"), 0);
+	names_changed("b", "b.new");
+	assert_links("a", "cites>b;");
+	assert_links("b", "cites<a;");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_links("b", "cites<a;");
+}
+
+static void hostile(void **state)
+{
+	static const char *const names[] = {
+		"'", "\"", "a\nb", "%s%n", "\xff\xfe", "a b", "-rf", "~x~", "'); DROP TABLE link; --",
+		"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+		"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+		"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
+	};
+	char wanted[600];
+	size_t i;
+
+	(void)state;
+	make("target");
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const char *relation = strlen(names[i]) > RELATION_MAX || *names[i] == '~' ? "r" :
+										     names[i];
+
+		make(names[i]);
+		link_to("target", relation, names[i]);
+		snprintf(wanted, sizeof(wanted), "%s<target;", relation);
+		assert_links(names[i], wanted);
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(values), TEST(follow), TEST(replaced), TEST(hostile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is related to a file, in which order, and that no question goes through
+ * all files.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "indexdb.h"
+#include "links.h"
+#include "tags.h"
+
+static char top[64];
+static int root = -1;
+static struct tagindex *idx;
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(top, sizeof(top), "%s/disgrafs-XXXXXX", access("/var/tmp", W_OK) ? "/tmp" : "/var/tmp");
+	if (!mkdtemp(top) || chdir(top) < 0)
+		return -1;
+	root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	return idx ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[80];
+
+	(void)state;
+	index_close(idx);
+	close(root);
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	return chdir("/") | system(command);
+}
+
+static void make(const char *path, const char *tags)
+{
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	if (*tags && fsetxattr(fd, TAGS_XATTR, tags, strlen(tags), 0) < 0) {
+		assert_int_equal(errno, EOPNOTSUPP);
+		close(fd);
+		skip();
+	}
+	close(fd);
+}
+
+static int add(const struct index_related *related, void *arg)
+{
+	char *all = arg;
+
+	sprintf(all + strlen(all), "%s%s%s%s%s ", related->path,
+		related->why & RELATED_TAG ? "+t" : "", related->why & RELATED_LINK ? "+l" : "",
+		related->why & RELATED_STEM ? "+s" : "", related->why & RELATED_DIR ? "+d" : "");
+	return 0;
+}
+
+static void assert_related(const char *path, size_t max, const char *wanted)
+{
+	char all[4096] = "";
+
+	assert_int_equal(index_related(idx, path, max, add, all), 0);
+	assert_string_equal(all, wanted);
+}
+
+static void ranks(void **state)
+{
+	struct links links = { };
+	char name[32];
+	int i;
+
+	(void)state;
+	assert_int_equal(mkdir("d", 0700) | mkdir("e", 0700) | mkdir("many", 0700), 0);
+	make("d/a.txt", "common,rare");
+	make("e/rare", "rare");
+	make("e/both", "common,rare");
+	make("e/a.jpg", "");
+	make("e/linked", "");
+	make("d/beside", "");
+	make("e/nothing", "other");
+	for (i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "many/%d", i);
+		make(name, "common");
+	}
+	assert_int_equal(links_add(&links, "see", "e/linked", ""), 0);
+	assert_int_equal(links_write(&links, "see", "d/a.txt"), 0);
+	links_free(&links);
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_related("d/a.txt", 5, "e/linked+l e/both+t e/a.jpg+s e/rare+t d/beside+d ");
+	assert_related("d/a.txt", 1, "e/linked+l ");
+	assert_related("d/beside", 10, "d/a.txt+d ");
+	assert_related("e/linked", 1, "d/a.txt+l ");
+	assert_int_equal(index_related(idx, "none", 5, add, NULL), -ENOENT);
+}
+
+/* A tag that very many have does not make everything related, but still counts. */
+static void common(void **state)
+{
+	char query[256], all[4096] = "";
+	int i;
+
+	(void)state;
+	make("a", "all,rare");
+	make("b", "all,rare");
+	make("c", "rare");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_int_equal(sqlite3_exec(idx->db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+	for (i = 0; i < 20000; i++) {
+		snprintf(query, sizeof(query), "INSERT INTO node VALUES(%d, 9, %d, 8, 1);"
+			 "INSERT INTO file_tag SELECT id, %d, 0 FROM tag WHERE name = CAST('all' AS BLOB)",
+			 i + 1000, i, i + 1000);
+		assert_int_equal(sqlite3_exec(idx->db, query, NULL, NULL, NULL), SQLITE_OK);
+	}
+	assert_int_equal(sqlite3_exec(idx->db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(index_related(idx, "a", 10, add, all), 0);
+	assert_string_equal(all, "b+t+d c+t+d ");
+}
+
+static void plans(void **state)
+{
+	static const enum statement asked[] = {
+		ST_TAG_NODES, ST_NODE_TAGS, ST_NODE_TAGS_BY_FILES, ST_FILE_HAS_TAG, ST_NAMES_OF,
+		ST_STEM_NODES, ST_DIR_NODES, ST_LINKED_NODES, ST_LINKS_FROM, ST_LINKS_TO, ST_NAME_OF,
+		ST_NAME_FIND, ST_CHILDREN, ST_TAGS_BETWEEN, ST_TAG_FIND, ST_NODE_FIND,
+	};
+	const char *line;
+	sqlite3_stmt *stmt;
+	char *sql;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+		stmt = statement(idx, asked[i]);
+		assert_non_null(stmt);
+		assert_true(asprintf(&sql, "EXPLAIN QUERY PLAN %s", sqlite3_sql(stmt)) > 0);
+		assert_int_equal(sqlite3_prepare_v2(idx->db, sql, -1, &stmt, NULL), SQLITE_OK);
+		while (sqlite3_step(stmt) == SQLITE_ROW) {
+			line = (const char *)sqlite3_column_text(stmt, 3);
+			if (!strncmp(line, "SCAN", 4) && strncmp(line, "SCAN (", 6))
+				fail_msg("%s: %s", sql, line);
+		}
+		sqlite3_finalize(stmt);
+		free(sql);
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { TEST(ranks), TEST(common), TEST(plans) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
