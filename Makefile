@@ -48,7 +48,7 @@ install: modules_install bpf_install userspace_install
 setup:
 	selftests/vm/setup
 
-check check-unit check-kernel check-style check-bars:
+check check-unit check-kernel check-style check-bars check-debug:
 	selftests/check $@
 
 demo:
@@ -73,11 +73,13 @@ help:
 	@echo
 	@echo 'Testing, in a guest that is made under build/vm on first use:'
 	@echo '  demo            what the module does, on real trees'
-	@echo '  check           all of the following, then one line of totals'
+	@echo '  check           unit, style, bars and kernel, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'
 	@echo '  check-bars      what answered requests cost, in instructions, on both kernels'
 	@echo '  check-kernel    kselftests on both kernels'
+	@echo '  check-debug     kselftests on a kernel with KASAN, lockdep, kmemleak and fault'
+	@echo '                  injection, which is built first; not part of check: takes hours'
 	@echo '  setup           what these need: host packages and the guest'
 	@echo
 	@echo '  clean           remove what was built, but not the guest'
@@ -85,4 +87,4 @@ help:
 	@echo '  selftests/vm/run --help, selftests/run-in-guest --help: one thing at a time'
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
-.PHONY: setup check check-unit check-kernel check-style check-bars demo clean distclean help
+.PHONY: setup check check-unit check-kernel check-style check-bars check-debug demo clean distclean help
