@@ -48,7 +48,7 @@ install: modules_install bpf_install userspace_install
 setup:
 	selftests/vm/setup
 
-check check-unit check-style check-vm check-bars check-kernel:
+check check-unit check-style check-vm check-bars check-kernel check-debug:
 	selftests/check $@
 
 demo:
@@ -73,12 +73,14 @@ help:
 	@echo
 	@echo 'Testing, in a guest that is made under build/vm on first use:'
 	@echo '  demo            what the module does, on real trees'
-	@echo '  check           all of the following, then one line of totals'
+	@echo '  check           unit, style, vm, bars and kernel, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'
 	@echo '  check-vm        the test machine itself'
 	@echo '  check-bars      what answered requests cost, in instructions, on both kernels'
 	@echo '  check-kernel    kselftests on both kernels'
+	@echo '  check-debug     kselftests on a kernel with KASAN, lockdep, kmemleak and fault'
+	@echo '                  injection, which is built first; not part of check: takes hours'
 	@echo '  setup           what these need: host packages and the guest'
 	@echo
 	@echo '  clean           remove what was built, but not the guest'
@@ -86,4 +88,5 @@ help:
 	@echo '  selftests/vm/run --help, selftests/run-in-guest --help: one thing at a time'
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
-.PHONY: setup check check-unit check-style check-vm check-bars check-kernel demo clean distclean help
+.PHONY: setup check check-unit check-style check-vm check-bars check-kernel check-debug
+.PHONY: demo clean distclean help

@@ -21,6 +21,7 @@ sys.path.append(KSELFTEST + "/kselftest")
 import ksft  # noqa: E402  pylint: disable=import-error,wrong-import-position
 
 POLICY = os.environ.get("POLICY", "mdcache")
+SLOWER = int(os.environ.get("SLOWER", 1))  # how many times as long to wait
 FOREVER = 3600
 ABSENT = None
 libc = ctypes.CDLL(None, use_errno=True)
@@ -51,7 +52,7 @@ class Task(threading.Thread):
             self.error = e
 
     def get(self, timeout=30):
-        self.join(timeout)
+        self.join(timeout * SLOWER)
         if self.is_alive():
             raise Wrong("still waiting")
         if self.error:
@@ -106,7 +107,7 @@ def drop_caches():
 
 
 def wait_until(what, condition, seconds=20):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWER
     while not condition():
         if time.monotonic() > end:
             raise Wrong(f"{what}: not within {seconds} s")

@@ -83,7 +83,7 @@ fuse_mount()
 	[ $# = 0 ] || chown $nobody:$nobody "$at"
 	"$@" bindfs --no-allow-other "$dir/lower" "$at" || return
 	mounts+=("$at")
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * ${SLOWER:-1}; i++)); do
 		# Root may not look into another user's mount.
 		! "$@" stat "$at" >/dev/null 2>&1 || return 0
 		sleep 0.1
@@ -362,9 +362,9 @@ hanging_daemon()
 
 	pid=$(pgrep -f "bindfs.* $dir/a$" | head -n 1)
 	[ -n "$pid" ] && kill -STOP "$pid" || return
-	works timeout 20 extfusectl bind "$dir/a" ctl-pass &&
-		works timeout 20 extfusectl list && works timeout 20 extfusectl stats &&
-		works timeout 60 extfusectl unbind "$dir/a"
+	works timeout $((20 * ${SLOWER:-1})) extfusectl bind "$dir/a" ctl-pass &&
+		works timeout $((20 * ${SLOWER:-1})) extfusectl list && works timeout $((20 * ${SLOWER:-1})) extfusectl stats &&
+		works timeout $((60 * ${SLOWER:-1})) extfusectl unbind "$dir/a"
 	run_status=$?
 	kill -CONT "$pid"
 	return $run_status
@@ -375,7 +375,7 @@ umount_unbinds()
 	local i
 
 	fuse_mount "$dir/c" && works extfusectl bind "$dir/c" ctl-pass && umount "$dir/c" || return
-	for ((i = 0; i < 50; i++)); do
+	for ((i = 0; i < 50 * ${SLOWER:-1}; i++)); do
 		[ "$(extfusectl list)" ] || return 0
 		sleep 0.1
 	done
@@ -492,7 +492,7 @@ module_leaves()
 	local i
 
 	forget
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * ${SLOWER:-1}; i++)); do
 		! rmmod extfuse 2>/dev/null || return 0
 		sleep 0.1
 	done

@@ -38,7 +38,7 @@ serve()
 	# A shell has what it starts in the background ignore SIGINT.
 	env --default-signal=INT disgrafsd -f "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
 	daemon=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
 		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" && return
 		kill -0 $daemon 2>/dev/null || break
 		sleep 0.1

@@ -34,7 +34,7 @@ idle_umount()
 
 	for ((i = 0; i < 5; i++)); do
 		serve && extfusectl bind "$mnt" mdcache && ls -lR "$mnt" >/dev/null &&
-			timeout 5 umount "$mnt" || no "busy" || return
+			timeout $((5 * ${SLOWER:-1})) umount "$mnt" || no "busy" || return
 		within 5 gone $daemon && within 5 unbound || no "it stays" || return
 	done
 }

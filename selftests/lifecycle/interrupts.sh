@@ -36,7 +36,7 @@ once()
 	serve -t 3600 "$@" || return
 	[ "$policy" = none ] || extfusectl bind "$mnt" "$policy" --ttl 3600 || return
 	find "$mnt" -ls >/dev/null
-	timeout 60 "$here/interrupts" "$mnt" $daemon "$dir/report" "$state" "$signal" >"$output" ||
+	timeout $((60 * ${SLOWER:-1})) "$here/interrupts" "$mnt" $daemon "$dir/report" "$state" "$signal" >"$output" ||
 		no "$policy: interrupts ended with $?" || result=1
 	# The daemon's times are its own: what the kernel keeps of them ends with them.
 	same_as_lower || no "$policy: something is stale" || result=1

@@ -83,10 +83,10 @@ no()
 	return 1
 }
 
-# within SECONDS COMMAND...: becomes true in time.
+# within SECONDS COMMAND...: becomes true in time, and that on a debug kernel.
 within()
 {
-	local tries=$(($1 * 20))
+	local tries=$(($1 * 20 * ${SLOWER:-1}))
 
 	shift
 	until "$@"; do
@@ -191,7 +191,7 @@ rmmod_soon()
 	local i
 
 	# BPF frees what it held of the module after grace periods
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * ${SLOWER:-1}; i++)); do
 		rmmod extfuse 2>/dev/null && return
 		[ -d /sys/module/extfuse ] || return 0
 		sleep 0.1

@@ -103,6 +103,9 @@ vm_release()
 	echo "$release"
 }
 
+# The debug kernel's image, see selftests/vm/debug-kernel.
+vm_debug_image=$vm_dir/debug/linux/arch/x86/boot/bzImage
+
 # For --kernel FILE: the directory FILE was built in, and its release.
 vm_file_kdir()
 {
