@@ -45,26 +45,26 @@ static long step(__u64 i, struct match *m)
 	return 0;
 }
 
+static long compare(struct bpf_map *map, const __u32 *key, char *pattern, struct match *m)
+{
+	bpf_probe_read_kernel(m->pattern, sizeof(m->pattern) - 1, pattern);
+	m->p = zero;
+	m->n = zero;
+	m->star = zero;
+	bpf_loop(1 << 14, step, m, 0);
+	return m->hit;
+}
+
 /* @which: the name that is asked for, or would come into being; -1: none */
 static __noinline int check(struct extfuse_req *req, int which)
 {
 	struct match m = { .mark = zero, .hit = zero };
-	char *pattern;
 
 	if (bpf_map_lookup_elem(&users, &(__u32){ req->uid }))
 		return -EACCES;
 	if (which < 0 || extfuse_req_name(req, which, m.name, sizeof(m.name) - 1) <= 0)
 		return EXTFUSE_PASS;
-	for (__u32 i = 0; i < 8 && !m.hit; i++) {
-		pattern = bpf_map_lookup_elem(&patterns, &i);
-		if (!pattern)
-			break;
-		bpf_probe_read_kernel(m.pattern, sizeof(m.pattern) - 1, pattern);
-		m.p = zero;
-		m.n = zero;
-		m.star = zero;
-		bpf_loop(1 << 14, step, &m, 0);
-	}
+	bpf_for_each_map_elem(&patterns, compare, &m, 0);
 	return !m.hit ? EXTFUSE_PASS : req->opcode == FUSE_LOOKUP ? -ENOENT : -EACCES;
 }
 

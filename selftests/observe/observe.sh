@@ -512,7 +512,8 @@ fault_takes_off()
 		listen "$dir/fault" extfusectl monitor --json && trace_on extfuse_unbound || return
 	# the default: a thousand in a row
 	[ "$(cat $limit)" = 1000 ] || no "the limit is $(cat $limit)" || return
-	calls 999 'os.stat(m)'
+	# the permission check of the getxattr below asks for attributes as well
+	calls 990 'os.stat(m)'
 	sleep 0.5
 	policy_is ob-wrong || no "it is off too early" || return
 	# one that is good begins anew, one that is passed does not
@@ -534,7 +535,7 @@ fault_takes_off()
 	kill -INT "${listeners[-1]}" && ended "${listeners[-1]}" || return
 	# the mount goes on, and can be bound again; the statistics tell
 	[ "$(cat "$mnt/file")" = content ] && echo new >"$mnt/new" && rm "$mnt/new" || return
-	is "[o['bugs'] for o in j[0]['ops'] if o['name'] == 'GETATTR'][0] >= 1999" \
+	is "[o['bugs'] for o in j[0]['ops'] if o['name'] == 'GETATTR'][0] >= 1990" \
 		extfusectl stats --json || return
 	extfusectl bind "$mnt" mdcache && policy_is mdcache && leave &&
 		extfusectl policy unload ob-wrong
