@@ -45,14 +45,14 @@ static long step(__u64 i, struct match *m)
 	return 0;
 }
 
-static long compare(struct bpf_map *map, const __u32 *key, char *pattern, struct match *m)
+static long compare(void *map, const __u32 *key, char *pattern, struct match *m)
 {
 	bpf_probe_read_kernel(m->pattern, sizeof(m->pattern) - 1, pattern);
 	m->p = zero;
 	m->n = zero;
 	m->star = zero;
 	bpf_loop(1 << 14, step, m, 0);
-	return m->hit;
+	return !!m->hit;
 }
 
 /* @which: the name that is asked for, or would come into being; -1: none */
