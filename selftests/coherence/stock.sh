@@ -16,6 +16,7 @@ here=$(dirname "$(readlink -f "$0")")
 port=2222
 policy=${POLICY:-mdcache}
 dir=
+loaded=
 
 cleanup()
 {
@@ -24,6 +25,7 @@ cleanup()
 	for mount in "$dir"/*-{plain,bound,ttl}; do
 		! mountpoint -q "$mount" || umount -l "$mount"
 	done
+	[ -z "$loaded" ] || extfusectl policy unload "$policy"
 	[ ! -s "$dir/sshd.pid" ] || kill "$(cat "$dir/sshd.pid")"
 	[ -z "$dir" ] || rm -rf --one-file-system "$dir"
 }
@@ -139,12 +141,14 @@ if ! modprobe extfuse 2>/dev/null && [ ! -d /sys/module/extfuse ]; then
 	ktap_skip_all "needs the extfuse module"
 	exit "$KSFT_SKIP"
 fi
-extfusectl policy list --json | grep -q "\"$policy\"" ||
-	extfusectl policy load "${POLICY_FILE:-$policy}" || ktap_exit_fail_msg "no policy"
 ktap_set_plan 8
 dir=$(mktemp -d -p "${SCRATCH:-$([ -d /mnt/scratch ] && echo /mnt/scratch || echo /var/tmp)}") ||
 	exit "$KSFT_FAIL"
 trap cleanup EXIT
+if ! extfusectl policy list --json | grep -q "\"$policy\""; then
+	extfusectl policy load "${POLICY_FILE:-$policy}" || ktap_exit_fail_msg "no policy"
+	loaded=1
+fi
 
 ssh_server || ktap_exit_fail_msg "no SSH server"
 all sshfs >"$dir/sshfs.out" 2>&1 &

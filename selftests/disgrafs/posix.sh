@@ -159,7 +159,7 @@ step()
 # variant, and kept.
 both()
 {
-	local name=$1 native=$dir/native.${1//[^a-zA-Z]/}
+	local name=$1 native=$dir/seen/native.${1//[^a-zA-Z]/}
 
 	shift
 	if [ ! -e "$native.tree" ]; then
@@ -167,14 +167,14 @@ both()
 		py tree "$dir/native" "$native.tree"
 		find "$dir/native" -mindepth 1 -delete
 	fi
-	step "$dir/mounted.out" "$mnt" "$low" "$@"
-	py tree "$mnt" "$dir/mounted.tree" "$low" "$dir/low.tree"
-	if diff "$native.out" "$dir/mounted.out" >"$dir/diff" &&
-	   diff "$native.tree" "$dir/mounted.tree" >"$dir/diff" &&
-	   diff "$native.tree" "$dir/low.tree" >"$dir/diff"; then
+	step "$dir/seen/mounted.out" "$mnt" "$low" "$@"
+	py tree "$mnt" "$dir/seen/mounted.tree" "$low" "$dir/seen/low.tree"
+	if diff "$native.out" "$dir/seen/mounted.out" >"$dir/seen/diff" &&
+	   diff "$native.tree" "$dir/seen/mounted.tree" >"$dir/seen/diff" &&
+	   diff "$native.tree" "$dir/seen/low.tree" >"$dir/seen/diff"; then
 		ktap_test_pass "$variant: $name"
 	else
-		head -n 20 "$dir/diff" | cut -c 1-200 | sed 's/^/# /'
+		head -n 20 "$dir/seen/diff" | cut -c 1-200 | sed 's/^/# /'
 		ktap_test_fail "$variant: $name"
 	fi
 	find "$mnt" -mindepth 1 -delete
@@ -217,7 +217,7 @@ ktap_set_plan $(((NR_STEPS + 1) * ${#variants[@]}))
 for v in "${variants[@]}"; do
 	read -r variant options <<<"$v"
 	rm -rf "$low"
-	mkdir -p "$dir/native"
+	mkdir -p "$dir/native" "$dir/seen"
 	# shellcheck disable=SC2086
 	serve $options -o dev,suid || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
 	steps
