@@ -257,7 +257,7 @@ __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
  * descriptor, with the credentials of whoever opened it. Bytes up to the end of
  * the file are the reply, or its error. A request that comes with O_DIRECT is read
  * without the lower page cache, where the lower file can and its alignment is met.
- * The reply callback (done) runs afterwards, as for a request that was passed.
+ * The reply callback (read_done) runs afterwards, as for a request that was passed.
  *
  * A request that cannot be begun, for want of memory, goes to the daemon after all.
  *

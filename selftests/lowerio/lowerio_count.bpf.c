@@ -74,11 +74,8 @@ int BPF_PROG(lc_write, struct extfuse_req *req)
 	return serve(req, true);
 }
 
-SEC("struct_ops/done")
-int BPF_PROG(lc_done, struct extfuse_req *req, int error)
+static __always_inline int ended(struct extfuse_req *req, int error)
 {
-	if (req->opcode != FUSE_READ && req->opcode != FUSE_WRITE)
-		return 0;
 	count(ENDED);
 	if (error)
 		count(FAILED);
@@ -88,10 +85,23 @@ int BPF_PROG(lc_done, struct extfuse_req *req, int error)
 	return 0;
 }
 
+SEC("struct_ops/read_done")
+int BPF_PROG(lc_read_done, struct extfuse_req *req, __u32 size, int error)
+{
+	return ended(req, error);
+}
+
+SEC("struct_ops/done")
+int BPF_PROG(lc_done, struct extfuse_req *req, int error)
+{
+	return req->opcode == FUSE_WRITE ? ended(req, error) : 0;
+}
+
 SEC(".struct_ops.link")
 struct extfuse_ops lowerio_count = {
 	.read = (void *)lc_read,
 	.write = (void *)lc_write,
+	.read_done = (void *)lc_read_done,
 	.done = (void *)lc_done,
 	.name = "lowerio-count",
 };
