@@ -1297,9 +1297,14 @@ def main():
     if os.system("modprobe extfuse 2>/dev/null") and not os.path.isdir("/sys/module/extfuse"):
         print("1..0 # SKIP needs the extfuse module")
         sys.exit(ksft.KSFT_SKIP)
-    if f'"{POLICY}"' not in extfusectl("policy", "list", "--json"):
+    ours = f'"{POLICY}"' not in extfusectl("policy", "list", "--json")
+    if ours:
         extfusectl("policy", "load", os.environ.get("POLICY_FILE", POLICY))
-    run_all(sys.argv[1:])
+    try:
+        run_all(sys.argv[1:])
+    finally:
+        if ours:
+            extfusectl("policy", "unload", POLICY)
 
 
 if __name__ == "__main__":
