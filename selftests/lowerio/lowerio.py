@@ -316,8 +316,9 @@ def test_read():
             same(os.pread(f.fileno(), 100, len(data)), b"", "at the end")
             same(os.pread(f.fileno(), 100, len(data) + 9 * PAGE), b"", "beyond the end")
         m.untouched()
+        # one, before there was a queue, may have been passed while it was warmed up
         read = m.stats("READ")
-        expect(read["background"] > 0 and read["answered"] >= read["background"],
+        expect(read["background"] > 1 and read["answered"] >= read["background"] - 1,
                f"no readahead: {read}")
         same(read["bugs"], 0, "bugs")
 
