@@ -5,7 +5,6 @@
  * EACCES for what reaches the daemon, which is not what the kernel knows or has open.
  */
 #include "extfuse.bpf.h"
-
 char _license[] SEC("license") = "GPL";
 
 struct {
@@ -14,7 +13,6 @@ struct {
 	__type(key, __u32);
 	__type(value, char[64]);
 } patterns SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -22,11 +20,10 @@ struct {
 	__type(value, __u8);
 } users SEC(".maps");
 
-__u32 zero;	/* if the verifier knew, it would follow each step */
 struct match { char pattern[64], name[256]; __u32 p, n, star, mark, hit; };
 
-/* Compares a byte, or lets the last star stand for one more; 1 at the end. */
-static long step(__u64 i, struct match *m)
+/* Compares a byte, or lets the last star stand for one more; 1: the end. Verified once. */
+__weak int step(struct match *m __arg_nonnull)
 {
 	char p = m->pattern[m->p & 63], n = m->name[m->n & 255];
 
@@ -45,20 +42,23 @@ static long step(__u64 i, struct match *m)
 	return 0;
 }
 
+static long next(__u64 i, struct match *m)
+{
+	return !!step(m);
+}
+
 static long compare(void *map, const __u32 *key, char *pattern, struct match *m)
 {
 	bpf_probe_read_kernel(m->pattern, sizeof(m->pattern) - 1, pattern);
-	m->p = zero;
-	m->n = zero;
-	m->star = zero;
-	bpf_loop(1 << 14, step, m, 0);
+	__builtin_memset(&m->p, 0, 3 * sizeof(m->p));
+	bpf_loop(1 << 14, next, m, 0);
 	return !!m->hit;
 }
 
 /* @which: the name that is asked for, or would come into being; -1: none */
 static __noinline int check(struct extfuse_req *req, int which)
 {
-	struct match m = { .mark = zero, .hit = zero };
+	struct match m = {};
 
 	if (bpf_map_lookup_elem(&users, &(__u32){ req->uid }))
 		return -EACCES;
