@@ -152,13 +152,6 @@ static void finish_reply(struct extfuse_ctx *ctx)
 			(struct fuse_getxattr_out){ .size = ctx->reply_len };
 }
 
-static void end_request(struct fuse_req *req, int error)
-{
-	xf_req_out(req)->error = error;
-	clear_bit(XF_FR_PENDING, xf_req_flags(req));
-	fuse_request_end(req);
-}
-
 /* Asks the policy; EXTFUSE_PASS, EXTFUSE_LOWER, 0 or -errno. Inside extfuse_srcu. */
 static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
@@ -284,7 +277,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	ret = ask(ops, &ctx);
 	if (likely(ret <= 0)) {
 		srcu_read_unlock(&extfuse_srcu, idx);
-		end_request(req, ret);
+		extfuse_end_request(req, ret);
 		return;
 	}
 	wants_done = !ctx.quiet && extfuse_op_wants_done(op, ops);
@@ -325,7 +318,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);
 	if (served)
-		end_request(req, ret);
+		extfuse_end_request(req, ret);
 	extfuse_policy_put(policy);
 	extfuse_conn_put(conn);
 }

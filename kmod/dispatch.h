@@ -38,6 +38,14 @@ static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
 	return container_of(req, struct extfuse_ctx, req);
 }
 
+/* Ends a request that is on none of fs/fuse's lists. Not under its bg_lock. */
+static inline void extfuse_end_request(struct fuse_req *req, int error)
+{
+	xf_req_out(req)->error = error;
+	clear_bit(XF_FR_PENDING, xf_req_flags(req));
+	fuse_request_end(req);
+}
+
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid);
 
 /* The daemon's reply to a request that is measured is there. Inside extfuse_srcu. */

@@ -401,13 +401,6 @@ static int carry_out(struct fuse_args *args, struct file *file, bool background)
 	return 0;
 }
 
-static void end_request(struct fuse_req *req, int error)
-{
-	xf_req_out(req)->error = error;
-	clear_bit(XF_FR_PENDING, xf_req_flags(req));
-	fuse_request_end(req);
-}
-
 static void note_carried_out(struct extfuse_conn *conn, const struct fuse_args *args, int error,
 			     bool background)
 {
@@ -450,7 +443,7 @@ static void lower_work(struct work_struct *work)
 		conn->orig->send_req(conn->fiq, req);
 	} else {
 		note_carried_out(conn, args, ret, !foreground);
-		end_request(req, ret);
+		extfuse_end_request(req, ret);
 	}
 	/* may be what keeps the queue that this runs on: it is freed from another */
 	extfuse_conn_put(conn);
