@@ -29,7 +29,7 @@ for name in $VARIANTS; do
 	variants+=("$name ${options_of[$name]}")
 done
 
-# serve [OPTION...]: $low at $mnt, and wait until it is.
+# serve [OPTION...]: $low at $mnt, and wait until it is, and its index current.
 serve()
 {
 	local i
@@ -39,7 +39,8 @@ serve()
 	env --default-signal=INT disgrafsd -f "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
-		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" && return
+		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" &&
+			! disgrafs tags -C "$mnt" 2>&1 >/dev/null | grep -q "out of date" && return
 		kill -0 $daemon 2>/dev/null || break
 		sleep 0.1
 	done

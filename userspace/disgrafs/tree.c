@@ -14,8 +14,9 @@
 
 #include "graphname.h"
 
-/* Answered by disgrafsd on the root of its mount: the path of LOWER. */
+/* Answered by disgrafsd on .graph and on the root of its mount: the path of LOWER. */
 #define LOWER_XATTR "user.disgrafs.lower"
+#define GRAPH_DIR ".graph"
 #define GRAPH_TAGS ".graph/tags"
 #define GRAPH_FIND ".graph/find/"
 
@@ -35,17 +36,25 @@ static char *fd_name(int fd)
 	return len < 0 ? NULL : strndup(path, len);
 }
 
-/* The lower directory of the mount whose root @fd is, to be freed, or NULL. */
+/*
+ * The lower directory of the mount whose root @fd is, to be freed, or NULL. Asked of
+ * .graph, the question reaches the daemon, which brings the index up to date then: a
+ * policy caches the root's attributes, but not what is virtual. Who may not see .graph
+ * has no use for the index either.
+ */
 static char *lower_of(int fd)
 {
-	char proc[32], lower[PATH_MAX];
+	char proc[32], graph[48], lower[PATH_MAX];
 	struct statfs sf;
 	ssize_t len;
 
 	if (fstatfs(fd, &sf) < 0 || (unsigned int)sf.f_type != FUSE_SUPER_MAGIC)
 		return NULL;
 	proc_path(proc, fd);
-	len = getxattr(proc, LOWER_XATTR, lower, sizeof(lower) - 1);
+	snprintf(graph, sizeof(graph), "%s/" GRAPH_DIR, proc);
+	len = getxattr(graph, LOWER_XATTR, lower, sizeof(lower) - 1);
+	if (len < 0)
+		len = getxattr(proc, LOWER_XATTR, lower, sizeof(lower) - 1);
 	return len < 0 ? NULL : strndup(lower, len);
 }
 

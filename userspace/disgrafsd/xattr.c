@@ -13,8 +13,9 @@
 
 #include "links.h"
 #include "tagging.h"
+#include "vnode.h"
 
-/* On the root only, not listed: how the disgrafs command finds LOWER. */
+/* On .graph and on the root, not listed: how the disgrafs command finds LOWER. */
 #define LOWER_XATTR "user.disgrafs.lower"
 
 #define ACL_XATTR "system.posix_acl_access"
@@ -119,6 +120,12 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	char small[256], *value = small;
 	struct node *node;
 
+	if ((ino == FUSE_ROOT_ID || ino == FIXED_ID(GRAPH_ROOT)) && !strcmp(name, LOWER_XATTR)) {
+		/* Whoever asks is about to look into the index. */
+		tagging_flush(fs);
+		reply_value(req, fs->opt.lower, strlen(fs->opt.lower), size);
+		return;
+	}
 	if (ino & NODE_VIRTUAL) {
 		fuse_reply_err(req, ENODATA);
 		return;
@@ -126,25 +133,19 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	node = req_node(req, ino);
 	if (!node)
 		return;
-	if (node == fs->nodes.root && !strcmp(name, LOWER_XATTR)) {
-		/* Whoever asks is about to look into the index. */
-		tagging_flush(fs);
-		reply_value(req, fs->opt.lower, strlen(fs->opt.lower), size);
-		goto out;
-	}
 	if (size > XATTR_SIZE_MAX)
 		size = XATTR_SIZE_MAX;
 	if (size > sizeof(small))
 		value = malloc(size);
 	if (!value) {
 		fuse_reply_err(req, ENOMEM);
-		goto out;
+	} else {
+		reply_value(req, value,
+			    getxattr(fd_path(node->fd).path, name, size ? value : NULL, size),
+			    size);
 	}
-	reply_value(req, value, getxattr(fd_path(node->fd).path, name, size ? value : NULL, size),
-		    size);
 	if (value != small)
 		free(value);
-out:
 	node_put(&fs->nodes, node);
 }
 
