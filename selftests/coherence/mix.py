@@ -14,6 +14,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 NOREPLACE, EXCHANGE = 1, 2
@@ -74,6 +75,8 @@ def look(path):
 
 
 def tree(what="tree"):
+    # The VFS itself keeps what it was told for as long as the daemon allows, a second.
+    time.sleep(1.5)
     print(f"--- {what}")
     for directory, subdirectories, files in os.walk("."):
         subdirectories.sort()

@@ -45,14 +45,15 @@ once()
 	return $result
 }
 
-# alike STATE SIGNAL [OPTION...]
+# alike STATE SIGNAL [OPTION...]: with mdcache, and, without OPTION, with another policy.
 alike()
 {
 	local state=$1 signal=$2
 
 	shift 2
 	once none "$state" "$signal" "$dir/unbound" "$@" || return
-	once lc-other "$state" "$signal" "$dir/other" "$@" || return
+	[ $# -gt 0 ] && cp "$dir/unbound" "$dir/other" ||
+		once lc-other "$state" "$signal" "$dir/other" || return
 	once mdcache "$state" "$signal" "$dir/bound" "$@" || return
 	diff "$dir/unbound" "$dir/other" | sed 's/^/# lc-other: /'
 	diff "$dir/unbound" "$dir/bound" | sed 's/^/# mdcache: /'

@@ -569,7 +569,7 @@ fault_of_a_hostile_policy()
 
 	extfusectl policy load "$here/../lifecycle/lc_hostile.bpf.o" && serve || return
 	echo 100 >$limit
-	for ((i = 0; i < 5; i++)); do
+	for ((i = 0; i < 2; i++)); do
 		extfusectl bind "$mnt" lc-hostile || return
 		pids=()
 		for _ in 1 2 3; do
@@ -581,7 +581,7 @@ fault_of_a_hostile_policy()
 		[ "$(cat "$mnt/file")" = content ] || return
 	done
 	# on its way off when the mount goes, and the policy
-	for ((i = 0; i < 5; i++)); do
+	for ((i = 0; i < 3; i++)); do
 		echo 5 >$limit
 		extfusectl bind "$mnt" lc-hostile
 		calls 5 'os.stat(m)' &

@@ -24,6 +24,7 @@ struct walk {
 	struct tagindex *index;
 	int root;
 	uint64_t files, tagged;
+	size_t batched;		/* files in the transaction under way; 0: none is */
 	index_progress_fn progress;
 	void *arg;
 };
@@ -52,17 +53,28 @@ static void names_clear(struct names *names)
 	names->name = NULL;
 }
 
+static int end_batch(struct walk *walk)
+{
+	if (!walk->batched)
+		return 0;
+	walk->batched = 0;
+	return index_batch_end(walk->index);
+}
+
+/* Many directories have few files: a transaction is over when it has BATCH files. */
 static int record(struct walk *walk, int dir, struct names *files)
 {
 	struct index_name at = { .dir = dir };
-	int fd, ret;
+	int fd, ret = 0;
 	size_t i;
 
 	if (!files->count)
 		return 0;
-	ret = index_batch_begin(walk->index);
+	if (!walk->batched)
+		ret = index_batch_begin(walk->index);
 	if (ret < 0)
 		return ret;
+	walk->batched += files->count;
 	for (i = 0; i < files->count && ret == 0; i++) {
 		at.name = files->name[i];
 		fd = openat(dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -72,7 +84,9 @@ static int record(struct walk *walk, int dir, struct names *files)
 		close(fd);
 	}
 	names_clear(files);
-	return index_batch_end(walk->index) ?: ret;
+	if (ret == 0 && walk->batched < BATCH)
+		return 0;
+	return end_batch(walk) ?: ret;
 }
 
 static bool has_tags(int dir, const char *name)
@@ -144,6 +158,7 @@ int index_rebuild(int root, index_progress_fn progress, void *arg)
 		ret = index_sync_file(walk.index, root, NULL, 0);
 	if (ret == 0)
 		ret = walk_dir(&walk, root, ".");
+	ret = end_batch(&walk) ?: ret;
 	if (ret == 0)
 		ret = index_generation_end(walk.index, generation);
 	if (progress)
