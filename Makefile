@@ -54,6 +54,9 @@ check check-unit check-style check-vm check-bars check-kernel check-debug:
 demo:
 	selftests/demo/run
 
+bench:
+	KERNEL=$(KERNEL) selftests/bench/run
+
 clean:
 	if [ -e $(KDIR)/Makefile ]; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
 	rm -rf $(O)
@@ -73,6 +76,8 @@ help:
 	@echo
 	@echo 'Testing, in a guest that is made under build/vm on first use:'
 	@echo '  demo            what the module does, on real trees'
+	@echo '  bench           what calls cost on ext4, daemons, and with the module, on both'
+	@echo '                  kernels or that of KERNEL=; into build/bench/'
 	@echo '  check           unit, style, vm, bars and kernel, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'
@@ -89,4 +94,4 @@ help:
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
 .PHONY: setup check check-unit check-style check-vm check-bars check-kernel check-debug
-.PHONY: demo clean distclean help
+.PHONY: demo bench clean distclean help

@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../kselftest/ktap_helpers.sh"
 
 CALLS=${CALLS:-400}
+operations=(stat stat-absent access getxattr getxattr-absent listxattr readlink open-close pread-4k
+	pwrite-4k fstat-after-write)
 FOREVER=4294967.295
 native=/mnt/scratch/native
 tmp=$(mktemp -d)
@@ -57,13 +59,13 @@ modprobe extfuse || die "no module"
 mkdir -p "$native" /mnt/scratch/plain /mnt/scratch/disgrafs "$tmp/plain" "$tmp/disgrafs"
 counts_instructions || die "this guest does not count instructions: selftests/vm/run --icount"
 extfusectl policy load mdcache || die "policy"
-"$here/ops" "$native" "$CALLS" >"$tmp/native.out" || die "ext4"
+"$here/ops" "$native" "$CALLS" "${operations[@]}" >"$tmp/native.out" || die "ext4"
 
 "$here/passthrough_ll" -o source=/mnt/scratch/plain,timeout=0,cache=never,xattr "$tmp/plain" ||
 	die "passthrough_ll"
-"$here/ops" "$tmp/plain" "$CALLS" >"$tmp/unbound.out" || die "passthrough_ll, unbound"
+"$here/ops" "$tmp/plain" "$CALLS" "${operations[@]}" >"$tmp/unbound.out" || die "passthrough_ll, unbound"
 extfusectl bind "$tmp/plain" mdcache --ttl $FOREVER || die "bind"
-"$here/ops" "$tmp/plain" "$CALLS" >"$tmp/plain.out" || die "passthrough_ll, bound"
+"$here/ops" "$tmp/plain" "$CALLS" "${operations[@]}" >"$tmp/plain.out" || die "passthrough_ll, bound"
 
 disgrafsd /mnt/scratch/disgrafs "$tmp/disgrafs" --ttl 0 || die "disgrafsd"
 for _ in $(seq 50); do
@@ -71,12 +73,12 @@ for _ in $(seq 50); do
 	sleep 0.1
 done
 bound "$tmp/disgrafs" || die "disgrafsd did not bind its mount"
-"$here/ops" "$tmp/disgrafs" "$CALLS" >"$tmp/disgrafs.out" || die "disgrafsd"
+"$here/ops" "$tmp/disgrafs" "$CALLS" "${operations[@]}" >"$tmp/disgrafs.out" || die "disgrafsd"
 
 ktap_print_msg "instructions per call on $(uname -r), and relative to ext4"
 ktap_print_msg "$(printf '%-18s %8s %20s %20s %20s' operation ext4 'passthrough_ll' \
 	'same, bound' 'disgrafsd, bound')"
-while IFS=$'\t' read -r op ext4; do
+while IFS=$'\t' read -r op ext4 _; do
 	ktap_print_msg "$(awk -v op="$op" -v n="$ext4" -v u="$(median unbound.out "$op")" \
 		-v p="$(median plain.out "$op")" -v d="$(median disgrafs.out "$op")" 'BEGIN {
 		printf "%-18s %8d %12d %7.2f %12d %7.2f %12d %7.2f", op, n, u, u / n,

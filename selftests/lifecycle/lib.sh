@@ -7,7 +7,7 @@ here=$(dirname "$(readlink -f "$0")")
 : "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
 . "$KSELFTEST/kselftest/ktap_helpers.sh"
 
-: "${ROUNDS:=20}"
+: "${ROUNDS:=15}"
 dir=
 low=
 mnt=

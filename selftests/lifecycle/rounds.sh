@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Many rounds of everything that comes and goes, under a load that knows what it
-# should see. ROUNDS in the environment: how many (20).
+# should see. ROUNDS in the environment: how many (15).
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 

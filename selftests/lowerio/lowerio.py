@@ -789,7 +789,7 @@ def random_mix(m, rounds, seed):
 def test_mix():
     ksft.print_msg(f"seed {SEED}")
     with Mount({"f": pattern(100000)}) as m:
-        random_mix(m, int(os.environ.get("ROUNDS", "1500")), SEED)
+        random_mix(m, int(os.environ.get("ROUNDS", "1000")), SEED)
         m.untouched()
 
 
@@ -835,13 +835,28 @@ def test_stacked():
         m.untouched()
 
 
+def stop(daemon):
+    """Stops all threads of a daemon before anything else is asked of it."""
+    daemon.send_signal(signal.SIGSTOP)
+
+    def state(task):
+        try:
+            with open(f"/proc/{daemon.pid}/task/{task}/stat", encoding="ascii") as f:
+                return f.read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return "gone"
+
+    expect(within(10, lambda: all(state(task) in ("T", "gone") for task in
+                                  os.listdir(f"/proc/{daemon.pid}/task"))), "it does not stop")
+
+
 def stuck_write(m, below):
     """Write-back under way to a lower file whose daemon is stopped: its task."""
     def writer(ready):
         with opened(m.path(), os.O_RDWR) as fd, mmap.mmap(fd, 4 * MIB) as area:
             for off in range(0, 4 * MIB, PAGE):
                 area[off] = 1
-            below.daemon.send_signal(signal.SIGSTOP)
+            stop(below.daemon)
             ready()
             with contextlib.suppress(OSError):
                 area.flush()
@@ -905,7 +920,7 @@ def test_fatal_signal():
     def reader(ready):
         # the daemon itself would wait for an open, or for attributes
         with opened(m.path(), os.O_RDONLY | os.O_DIRECT) as fd:
-            below.daemon.send_signal(signal.SIGSTOP)
+            stop(below.daemon)
             ready()
             os.preadv(fd, [aligned(MIB)], 0)
 

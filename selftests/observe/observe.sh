@@ -414,7 +414,7 @@ top_shows_a_load()
 		[ "$(grep -Ec "^$mnt +mdcache +TOTAL +" "$dir/top2")" = 2 ] ||
 		no "it shows $(cat "$dir/top2")" || return
 	# as much as the counters grow by
-	extfusectl top --once --interval 8 --json >"$dir/top" &
+	extfusectl top --once --interval 5 --json >"$dir/top" &
 	top=$!
 	sleep 1
 	calls 30 'os.stat(m)'
