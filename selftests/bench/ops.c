@@ -175,7 +175,7 @@ static int op_sendfile(int i)
 
 static int op_mmap_fault(int i)
 {
-	volatile char *page = mmap(NULL, sizeof(buf), PROT_READ, MAP_SHARED, fds[i], 0);
+	volatile char *page = mmap(NULL, sizeof(buf), PROT_READ, MAP_PRIVATE, fds[i], 0);
 	char byte;
 
 	if (page == MAP_FAILED)
