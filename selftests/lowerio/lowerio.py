@@ -837,7 +837,8 @@ def test_stacked():
 
 def stop(daemon):
     """Stops all threads of a daemon before anything else is asked of it."""
-    daemon.send_signal(signal.SIGSTOP)
+    # not send_signal(), which sends nothing from a process that did not start it
+    os.kill(daemon.pid, signal.SIGSTOP)
 
     def state(task):
         try:
