@@ -71,7 +71,7 @@ def answered():
     if not bindings():
         return {}
     (stats,) = json.loads(run("extfusectl", "stats", MOUNT, "--json"))
-    return {op["opcode"]: (op["name"], op["answered"]) for op in stats["ops"]}
+    return {op["opcode"]: op["answered"] for op in stats["ops"]}
 
 
 def requests_of(function):
@@ -86,9 +86,8 @@ def requests_of(function):
     finally:
         write(f"{TRACE}/trigger", "!hist:keys=opcode")
     after = answered()
-    for opcode, (_, count) in after.items():
-        if opcode in sent:
-            sent[opcode] -= count - before.get(opcode, ("", 0))[1]
+    for opcode in sent:
+        sent[opcode] -= after.get(opcode, 0) - before.get(opcode, 0)
     return result, {str(opcode): count for opcode, count in sorted(sent.items()) if count}
 
 

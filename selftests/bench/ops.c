@@ -121,7 +121,7 @@ static int op_statfs(int i)
 	return statvfs(paths[i], &st);
 }
 
-/* How many entries the directory has, each looked at if @with_stat. */
+/* Lists the directory, and looks at each entry if @with_stat. */
 static int list(bool with_stat)
 {
 	DIR *dir = opendir(list_path);

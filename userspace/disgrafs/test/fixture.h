@@ -25,6 +25,7 @@ static int teardown(void **state)
 	(void)state;
 	index_close(idx);
 	close(root);
+	/* rm also removes what is deeper than PATH_MAX. */
 	snprintf(command, sizeof(command), "rm -rf %s", top);
 	return chdir("/") | system(command);
 }

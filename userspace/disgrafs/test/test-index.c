@@ -20,32 +20,7 @@
 #include "index.h"
 #include "tags.h"
 
-static char top[64];
-static int root = -1;
-static struct tagindex *idx;
-
-static int setup(void **state)
-{
-	(void)state;
-	snprintf(top, sizeof(top), "%s/disgrafs-XXXXXX", access("/var/tmp", W_OK) ? "/tmp" : "/var/tmp");
-	if (!mkdtemp(top) || chdir(top) < 0)
-		return -1;
-	root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
-	return idx ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[80];
-
-	(void)state;
-	index_close(idx);
-	close(root);
-	/* rm also removes what is deeper than PATH_MAX. */
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	return chdir("/") | system(command);
-}
+#include "fixture.h"
 
 /* Creates @path, gives it tags and tells the index. */
 static void tag(const char *path, const char *tags)
