@@ -259,16 +259,19 @@ class Mount:
         raise Wrong(f"/{name}: " + ", ".join(
             f"{k} {s} seen, {t} true" for k, s, t in zip(Attr._fields, seen, truth) if s != t))
 
+    def kept(self, function, *args):
+        """Ask until the daemon is not asked any more: not at once if the RELEASE
+        of a file that was closed is still on its way."""
+
+        def nothing():
+            outcome(function, *args)
+            return not self.asked(function, *args)
+
+        wait_until(f"{getattr(function, '__name__', 'call')} {args} kept", nothing, 5)
+
     def warm(self, *names):
         """Have the names and attributes cached, and make sure of it."""
-
-        def cached():
-            # not at once if an earlier RELEASE is still on its way
-            for name in names:
-                self.seen(name)
-            return not self.asked(lambda: [self.seen(name) for name in names])
-
-        wait_until("cached", cached, 5)
+        self.kept(lambda: [self.seen(name) for name in names])
         self.agree(*names)
 
     # Held requests.
