@@ -57,6 +57,10 @@ demo:
 bench:
 	KERNEL=$(KERNEL) selftests/bench/run
 
+bench-profile:
+	@[ -n "$(OP)" ] || { echo 'make bench-profile OP=stat: which operation?' >&2; exit 2; }
+	KERNEL=$(or $(KERNEL),6.12) OP=$(OP) selftests/bench/run
+
 clean:
 	if [ -e $(KDIR)/Makefile ]; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
 	rm -rf $(O)
@@ -78,6 +82,8 @@ help:
 	@echo '  demo            what the module does, on real trees'
 	@echo '  bench           what calls cost on ext4, daemons, and with the module, on both'
 	@echo '                  kernels or that of KERNEL=; into build/bench/'
+	@echo '  bench-profile   which functions of the kernel the instructions of OP= are in, on'
+	@echo '                  ext4 and with the module'
 	@echo '  check           unit, style, vm, bars and kernel, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'
@@ -94,4 +100,4 @@ help:
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
 .PHONY: setup check check-unit check-style check-vm check-bars check-kernel check-debug
-.PHONY: demo bench clean distclean help
+.PHONY: demo bench bench-profile clean distclean help

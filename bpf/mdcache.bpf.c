@@ -375,20 +375,39 @@ static __always_inline __s64 vfs_validity(__u64 expires, __u64 vfs_expires)
 
 /* Attributes */
 
+static __always_inline __u64 attr_sum(__u64 head_sum, const struct fuse_attr *attr)
+{
+	const __u64 *word = (const __u64 *)attr;
+	__u64 sum = head_sum;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < (int)(sizeof(*attr) / 8); i++)
+		sum = sum_add(sum, word[i]);
+	return sum;
+}
+
+/* An entry whose attributes are those of a backing file. */
+struct backed {
+	struct attr_val *val;
+	__u64 head_sum;
+	__u32 id;
+};
+
 /*
  * Copies the cached attributes to @attr. Returns ns that the VFS may keep them,
  * or -1 if there are none to serve. Those of a backing file come from there;
- * @backing_id receives its id then (only @attr->ino is good), where the caller
- * can sleep to ask; the others do not get them. @ttl receives what the daemon last
- * allowed, also if the attributes are not true any more.
+ * @backed says so (only @attr->ino is good), where the caller can sleep to ask; the
+ * others do not get them. @ttl receives what the daemon last allowed, also if the
+ * attributes are not true any more.
  */
 static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_attr *attr,
-					__u32 *backing_id, __u64 *ttl)
+					struct backed *backed, __u64 *ttl)
 {
-	const struct attr_val *val = bpf_map_lookup_elem(&attrs, key);
+	struct attr_val *val = bpf_map_lookup_elem(&attrs, key);
+	__u64 *to = (__u64 *)attr, sum, head_sum;
 	struct attr_val head;
 	const __u64 *from;
-	__u64 *to, sum;
 	int i;
 
 	if (!val)
@@ -399,9 +418,9 @@ static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_
 	head.ttl = READ_ONCE(val->ttl);
 	head.life = READ_ONCE(val->life);
 	head.backing_id = READ_ONCE(val->backing_id);
-	sum = attr_head_sum(&head, key);
+	head_sum = attr_head_sum(&head, key);
+	sum = head_sum;
 	from = (const __u64 *)&val->attr;
-	to = (__u64 *)attr;
 #pragma unroll
 	for (i = 0; i < (int)(sizeof(*attr) / 8); i++) {
 		__u64 word = READ_ONCE(from[i]);
@@ -415,14 +434,37 @@ static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_
 	if (ttl)
 		*ttl = head.ttl;
 	if (head.backing_id) {
-		if (!backing_id)
+		if (!backed)
 			return -1;
-		*backing_id = head.backing_id;
+		*backed = (struct backed){ val, head_sum, head.backing_id };
 		return head.ttl;
 	}
 	if (head.stamp != node_stamp(key->conn, key->nodeid))
 		return -1;
 	return vfs_validity(head.expires, head.vfs_expires);
+}
+
+/* Whatever else changes moves the time of change too. */
+static __always_inline bool same_attr(const struct fuse_attr *a, const struct fuse_attr *b)
+{
+	return a->ctimensec == b->ctimensec && a->ctime == b->ctime && a->size == b->size &&
+	       a->blocks == b->blocks && a->atimensec == b->atimensec;
+}
+
+/*
+ * If the backing file is not as it was remembered: remember how it is now, which is
+ * cheaper to confirm than to ask for. The entry may be somebody else's by now; then,
+ * or if others do the same, its checksum is wrong and nobody takes it.
+ */
+static __always_inline void refresh_attr(const struct backed *backed, const struct fuse_attr *attr)
+{
+	struct fuse_attr now;
+
+	if (same_attr(&backed->val->attr, attr))
+		return;
+	bpf_probe_read_kernel(&now, sizeof(now), attr);
+	backed->val->attr = now;
+	backed->val->sum = attr_sum(backed->head_sum, &now);
 }
 
 static __always_inline __u32 backing_id_of(const struct extfuse_req *req, __u64 nodeid)
@@ -445,9 +487,7 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 {
 	struct attr_val val = {};
 	struct node_key key;
-	const __u64 *word;
-	__u64 now, sum;
-	int i;
+	__u64 now;
 
 	if (ACTIVE(stamp) || (!ttl && !req->ttl) || (nodeid & EXTFUSE_NODEID_UNCACHED) ||
 	    is_bypassed(req, nodeid))
@@ -462,12 +502,7 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 	val.backing_id = backing_id_of(req, nodeid);
 	bpf_probe_read_kernel(&val.attr, sizeof(val.attr), attr);
 	node_key(&key, req, nodeid);
-	sum = attr_head_sum(&val, &key);
-	word = (const __u64 *)&val.attr;
-#pragma unroll
-	for (i = 0; i < (int)(sizeof(val.attr) / 8); i++)
-		sum = sum_add(sum, word[i]);
-	val.sum = sum;
+	val.sum = attr_sum(attr_head_sum(&val, &key), &val.attr);
 	bpf_map_update_elem(&attrs, &key, &val, BPF_ANY);
 }
 
@@ -475,17 +510,21 @@ SEC("struct_ops.s/getattr")
 int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr_in *in,
 	     struct fuse_attr_out *out)
 {
-	__u32 backing_id = 0;
+	struct backed backed = {};
 	struct node_key key;
 	__s64 valid;
 
 	if (uncached(req))
 		return EXTFUSE_PASS;
 	node_key(&key, req, req->nodeid);
-	valid = serve_attr(&key, &out->attr, &backing_id, NULL);
-	if (backing_id && (backing_id != backing_id_of(req, req->nodeid) ||
-			   extfuse_backing_getattr(req, backing_id, &out->attr)))
-		valid = -1;
+	valid = serve_attr(&key, &out->attr, &backed, NULL);
+	if (backed.id) {
+		if (backed.id != backing_id_of(req, req->nodeid) ||
+		    extfuse_backing_getattr(req, backed.id, &out->attr))
+			valid = -1;
+		else
+			refresh_attr(&backed, &out->attr);
+	}
 	if (valid < 0) {
 		req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
 		return EXTFUSE_PASS;
@@ -1085,14 +1124,14 @@ static __always_inline __u64 data_expires(const struct extfuse_req *req, bool no
 	struct attr_val *val;
 	struct node_key key;
 	__u64 expires, ttl = 0;
-	__u32 backing_id;
+	struct backed backed;
 
 	if (req->ttl) {
 		expires = later(now, req->ttl);
 		return expires > now ? expires : 0;
 	}
 	node_key(&key, req, req->nodeid);
-	if (serve_attr(&key, &attr, &backing_id, &ttl) < 0 && !now_on)
+	if (serve_attr(&key, &attr, &backed, &ttl) < 0 && !now_on)
 		return 0;
 	if (now_on)
 		return ttl ? later(now, ttl) : 0;

@@ -2,6 +2,7 @@
 /* Backing files: what the daemon registered with FUSE_DEV_IOC_BACKING_OPEN. */
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 
 #include "backing.h"
@@ -75,14 +76,17 @@ static bool same_time(struct timespec64 a, u64 sec, u32 nsec)
  */
 static bool is_local(const struct super_block *sb)
 {
-	static const char * const names[] = { "ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs",
-					      "tmpfs", "ramfs" };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(sb->s_type->name, names[i]))
-			return true;
-	return false;
+	switch (sb->s_magic) {
+	case EXT4_SUPER_MAGIC:		/* and ext2's and ext3's */
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*

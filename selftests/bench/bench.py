@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """bench.py [CALLS]: what single calls cost on ext4, on FUSE daemons as they are, and
 with the module; in a guest that counts instructions. Prints JSON; progress goes to
-standard error."""
+standard error.
+
+bench.py --profile OPERATION [CONFIGURATION...]: which functions of the kernel the
+instructions of one call are in, on ext4 and with the module, or as told."""
 
 import collections
 import json
@@ -33,6 +36,8 @@ CONFIGURATIONS = (
     Configuration("disgrafsd, ttl 0, module", ("disgrafsd", "--ttl", "0", LOWER)),
     Configuration("disgrafsd, module", ("disgrafsd", LOWER)),
 )
+
+PROFILED = ("ext4", "disgrafsd, ttl 0, module", "disgrafsd, module")
 
 
 def run(*command):
@@ -109,12 +114,34 @@ def measure(configuration, calls):
     return {"name": configuration.name, "operations": result, "requests": requests}
 
 
+def profile(configuration, operation, calls="20000"):
+    print(f"\n{configuration.name}: {operation}: instructions a call", flush=True)
+    if configuration.daemon:
+        serve(configuration)
+    try:
+        subprocess.run((f"{HERE}/profile", calls, f"{HERE}/ops",
+                        MOUNT if configuration.daemon else LOWER, calls, operation),
+                       check=True, stdout=subprocess.DEVNULL, stderr=sys.stdout)
+    finally:
+        if configuration.daemon:
+            run("umount", MOUNT)
+
+
+def profiles(operation, *names):
+    for configuration in CONFIGURATIONS:
+        if configuration.name in (names or PROFILED):
+            profile(configuration, operation)
+
+
 def main():
-    calls = sys.argv[1] if len(sys.argv) > 1 else "400"
     run("modprobe", "extfuse")
     run("extfusectl", "policy", "load", "mdcache")
     os.makedirs(LOWER, exist_ok=True)
     os.makedirs(MOUNT, exist_ok=True)
+    if sys.argv[1:2] == ["--profile"]:
+        profiles(*sys.argv[2:])
+        return
+    calls = sys.argv[1] if len(sys.argv) > 1 else "400"
     json.dump({"suite": "ops", "kernel": os.uname().release, "unit": "instructions",
                "calls": int(calls), "configurations": [measure(c, calls) for c in CONFIGURATIONS]},
               sys.stdout, indent=1)

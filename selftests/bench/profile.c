@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * profile COMMAND [ARG...]: where COMMAND spends its time in the kernel.
+ * profile CALLS COMMAND [ARG...]: where COMMAND, which makes CALLS calls, spends its
+ * time in the kernel.
  *
- * Samples COMMAND by the CPU clock and prints, on standard error, kernel
- * functions with their share in percent, most expensive first. In a guest that
- * counts instructions the clock is the number of them, so the shares are of
- * instructions.
+ * Samples COMMAND by the CPU clock and prints, on standard error, kernel functions
+ * with nanoseconds a call and their share in percent, most expensive first. In a
+ * guest that counts instructions a nanosecond is an instruction.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -138,12 +138,12 @@ int main(int argc, char **argv)
 		.exclude_user = 1,
 	};
 	struct perf_event_mmap_page *ring;
-	int fd, go[2], status = 0;
+	int fd, go[2], status = 0, calls = argc > 2 ? atoi(argv[1]) : 0;
 	pid_t child;
 	size_t i;
 
-	if (argc < 2) {
-		fprintf(stderr, "usage: profile COMMAND [ARG...]\n");
+	if (calls < 1) {
+		fprintf(stderr, "usage: profile CALLS COMMAND [ARG...]\n");
 		return 2;
 	}
 	if (pipe(go))
@@ -156,8 +156,8 @@ int main(int argc, char **argv)
 		if (read(go[0], &c, 1) < 0)
 			_exit(127);
 		close(go[0]);
-		execvp(argv[1], argv + 1);
-		fprintf(stderr, "profile: %s: %s\n", argv[1], strerror(errno));
+		execvp(argv[2], argv + 2);
+		fprintf(stderr, "profile: %s: %s\n", argv[2], strerror(errno));
 		_exit(127);
 	}
 	fd = syscall(SYS_perf_event_open, &attr, child, -1, -1, PERF_FLAG_FD_CLOEXEC);
@@ -185,9 +185,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < nr_ips; i++)
 		count(ips[i]);
 	qsort(symbols, nr_symbols, sizeof(*symbols), by_samples);
-	fprintf(stderr, "%u samples, one every %u ns\n", total, PERIOD_NS);
+	fprintf(stderr, "%9.1f  100.00%%  in the kernel: %u samples\n",
+		(double)total * PERIOD_NS / calls, total);
 	for (i = 0; i < nr_symbols && symbols[i].samples * 500 > total; i++)
-		fprintf(stderr, "%6.2f%%  %s\n", 100.0 * symbols[i].samples / total,
-			symbols[i].name);
+		fprintf(stderr, "%9.1f  %6.2f%%  %s\n",
+			(double)symbols[i].samples * PERIOD_NS / calls,
+			100.0 * symbols[i].samples / total, symbols[i].name);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
