@@ -13,12 +13,12 @@
 /* Protocol 7.45 */
 #define EXTFUSE_OP_COPY_FILE_RANGE_64 53
 
-static inline bool extfuse_inode_is_new(struct inode *inode)
+static inline int extfuse_inode_state(struct inode *inode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
-	return inode_state_read_once(inode) & I_NEW;
+	return inode_state_read_once(inode);
 #else
-	return READ_ONCE(inode->i_state) & I_NEW;
+	return READ_ONCE(inode->i_state);
 #endif
 }
 

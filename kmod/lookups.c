@@ -57,7 +57,7 @@ static void drop(struct extfuse_lookup *l)
 
 static int nodeid_matches(struct inode *inode, void *nodeid)
 {
-	return xf_inode_nodeid(inode) == *(u64 *)nodeid && !extfuse_inode_is_new(inode);
+	return xf_inode_nodeid(inode) == *(u64 *)nodeid && !(extfuse_inode_state(inode) & I_NEW);
 }
 
 /**
@@ -143,25 +143,16 @@ u64 extfuse_lookup_forget(struct extfuse_lookups *lookups, u64 nodeid, u64 nlook
 
 /*
  * Takes what we counted for @nodeid out of its inode's own count, after which
- * the kernel's FORGET is right without us. The inode reference keeps an
- * eviction from sending it in between. With nothing under way the inode's count
- * is the larger one, as the daemon's is part of it.
+ * the kernel's FORGET is right without us. With nothing under way the inode's
+ * count is the larger one, as the daemon's is part of it. Under the inode's i_lock,
+ * and not being freed, so that an eviction sends its FORGET afterwards.
  */
-static bool settle_node(struct extfuse_lookups *lookups, struct super_block *sb, u64 nodeid)
+static bool give_back(struct extfuse_lookups *lookups, struct inode *inode, u64 nodeid)
 {
 	struct extfuse_lookup_bucket *bucket = bucket_of(lookups, nodeid);
 	struct extfuse_lookup *l;
-	struct inode *inode;
 	bool settled = true;
 
-	/* not ilookup5(), which would wait for an eviction, and that for the daemon */
-	rcu_read_lock();
-	inode = extfuse_live_inode(sb, nodeid);
-	if (inode)
-		inode = igrab(inode);
-	rcu_read_unlock();
-	if (!inode)
-		return false;
 	spin_lock(xf_inode_lock(inode));
 	spin_lock(&bucket->lock);
 	l = find(bucket, nodeid);
@@ -173,7 +164,27 @@ static bool settle_node(struct extfuse_lookups *lookups, struct super_block *sb,
 	}
 	spin_unlock(&bucket->lock);
 	spin_unlock(xf_inode_lock(inode));
-	iput(inode);
+	return settled;
+}
+
+/*
+ * No reference to the inode is taken: it might turn out to be the last, and putting
+ * that waits for a daemon that may be stuck.
+ */
+static bool settle_node(struct extfuse_lookups *lookups, struct super_block *sb, u64 nodeid)
+{
+	bool settled = false;
+	struct inode *inode;
+
+	rcu_read_lock();
+	inode = extfuse_live_inode(sb, nodeid);
+	if (inode) {
+		spin_lock(&inode->i_lock);
+		if (!(extfuse_inode_state(inode) & (I_FREEING | I_WILL_FREE)))
+			settled = give_back(lookups, inode, nodeid);
+		spin_unlock(&inode->i_lock);
+	}
+	rcu_read_unlock();
 	return settled;
 }
 
