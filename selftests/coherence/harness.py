@@ -334,7 +334,7 @@ def run_all(only):
     ksft.set_plan(len(chosen))
     for description, function in chosen:
         start = time.monotonic()
-        watchdog = threading.Timer(60, abort_all)
+        watchdog = threading.Timer(60 * SLOWER, abort_all)
         watchdog.start()
         try:
             function()

@@ -160,7 +160,8 @@ static bool stopped(pid_t pid)
 		if (f)
 			fclose(f);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 	return all;
 }
 

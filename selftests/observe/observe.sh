@@ -351,10 +351,10 @@ monitor_ends_with_its_reader()
 {
 	local status
 
-	timeout 20 extfusectl monitor | true
+	timeout $((20 * ${SLOWER:-1})) extfusectl monitor | true
 	status=${PIPESTATUS[0]}
 	[ "$status" = 0 ] || no "it ended with $status" || return
-	timeout 20 extfusectl top --interval 60 | true
+	timeout $((20 * ${SLOWER:-1})) extfusectl top --interval 60 | true
 	status=${PIPESTATUS[0]}
 	[ "$status" = 0 ] || no "top ended with $status"
 }
@@ -377,7 +377,7 @@ monitor_is_for_root()
 	local said
 
 	said=$(setpriv --reuid=$nobody --regid=$nobody --clear-groups -- \
-		timeout 20 extfusectl monitor 2>&1)
+		timeout $((20 * ${SLOWER:-1})) extfusectl monitor 2>&1)
 	[ $? = 1 ] && [ "$said" = "extfusectl: monitor: permission denied: needs CAP_SYS_ADMIN" ] ||
 		no "it says $said" || return
 	# root of a namespace of its own may join there, and hears nothing; elsewhere root hears
