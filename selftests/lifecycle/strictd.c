@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,6 +31,8 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include <extfuse.h>
 
 /* Never freed, so that a node that was forgotten is known as such. */
 struct node {
@@ -590,6 +593,78 @@ static void sd_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 	reply_result(req, fallocate(fi->fh, mode, off, len));
 }
 
+static void sd_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		     struct fuse_file_info *fi)
+{
+	off_t at;
+
+	NODE(fd, ino);
+	(void)fd;
+	at = lseek(fi->fh, off, whence);
+	if (at < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lseek(req, at);
+}
+
+static void sd_copy_file_range(fuse_req_t req, fuse_ino_t ino, off_t off, struct fuse_file_info *fi,
+			       fuse_ino_t to, off_t to_off, struct fuse_file_info *to_fi,
+			       size_t len, int flags)
+{
+	ssize_t copied;
+
+	NODE(fd, ino);
+	(void)fd;
+	node_fd(to, __func__);
+	copied = copy_file_range(fi->fh, &off, to_fi->fh, &to_off, len, flags);
+	if (copied < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_write(req, copied);
+}
+
+/* Locks belong to what is open, whoever the owner is. */
+static void sd_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lk)
+{
+	NODE(fd, ino);
+	(void)fd;
+	lk->l_pid = 0;
+	if (fcntl(fi->fh, F_OFD_GETLK, lk))
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lock(req, lk);
+}
+
+static void sd_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lk,
+		     int sleep)
+{
+	NODE(fd, ino);
+	(void)fd;
+	lk->l_pid = 0;
+	reply_result(req, fcntl(fi->fh, sleep ? F_OFD_SETLKW : F_OFD_SETLK, lk));
+}
+
+static void sd_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		    struct fuse_pollhandle *ph)
+{
+	if (ph)
+		fuse_pollhandle_destroy(ph);
+	NODE(fd, ino);
+	(void)fd;
+	(void)fi;
+	fuse_reply_poll(req, POLLIN | POLLOUT);
+}
+
+static void sd_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
+		     size_t out_size)
+{
+	NODE(fd, ino);
+	(void)fd, (void)cmd, (void)arg, (void)fi, (void)flags, (void)in, (void)in_size;
+	(void)out_size;
+	fuse_reply_err(req, ENOTTY);
+}
+
 static void sd_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	DIR *dir;
@@ -623,6 +698,11 @@ static void read_dir(fuse_req_t req, int fd, size_t size, off_t off, DIR *dir, b
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	if (!dir) {
+		fuse_reply_err(req, EBADF);
+		free(buf);
+		return;
+	}
 	seekdir(dir, off);
 	while ((d = readdir(dir))) {
 		memset(&e, 0, sizeof(e));
@@ -647,18 +727,24 @@ static void read_dir(fuse_req_t req, int fd, size_t size, off_t off, DIR *dir, b
 	free(buf);
 }
 
+/* NULL: a policy's, see EXTFUSE_FH_NONE. */
+static DIR *dir_of(const struct fuse_file_info *fi)
+{
+	return fi->fh == EXTFUSE_FH_NONE ? NULL : (DIR *)(uintptr_t)fi->fh;
+}
+
 static void sd_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
 	NODE(fd, ino);
-	read_dir(req, fd, size, off, (DIR *)(uintptr_t)fi->fh, false);
+	read_dir(req, fd, size, off, dir_of(fi), false);
 }
 
 static void sd_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			   struct fuse_file_info *fi)
 {
 	NODE(fd, ino);
-	read_dir(req, fd, size, off, (DIR *)(uintptr_t)fi->fh, true);
+	read_dir(req, fd, size, off, dir_of(fi), true);
 }
 
 static void sd_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -666,6 +752,11 @@ static void sd_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	node_fd(ino, __func__);
 	closedir((DIR *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
+}
+
+static void sd_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	sd_fsync(req, ino, datasync, fi);
 }
 
 static void sd_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -742,10 +833,17 @@ static const struct fuse_lowlevel_ops ops = {
 	.release = sd_release,
 	.fsync = sd_fsync,
 	.fallocate = sd_fallocate,
+	.lseek = sd_lseek,
+	.copy_file_range = sd_copy_file_range,
+	.getlk = sd_getlk,
+	.setlk = sd_setlk,
+	.poll = sd_poll,
+	.ioctl = sd_ioctl,
 	.opendir = sd_opendir,
 	.readdir = sd_readdir,
 	.readdirplus = sd_readdirplus,
 	.releasedir = sd_releasedir,
+	.fsyncdir = sd_fsyncdir,
 	.statfs = sd_statfs,
 	.setxattr = sd_setxattr,
 	.getxattr = sd_getxattr,
