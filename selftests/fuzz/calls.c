@@ -183,7 +183,8 @@ static void read_or_write(int fd)
 
 static void map(int fd)
 {
-	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, below(2) ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, below(2) ? MAP_SHARED : MAP_PRIVATE,
+		       fd, 0);
 
 	if (p == MAP_FAILED)
 		return;
@@ -286,8 +287,8 @@ static void on_bus(int sig)
 int main(int argc, char **argv)
 {
 	static void (*const calls[])(void) = {
-		look, look, look, look_at_xattrs, change_xattrs, change_attributes, make, unmake, move,
-		look_at_fs, list, list, use, use, use, use,
+		look, look, look, look_at_xattrs, change_xattrs, change_attributes, make, unmake,
+		move, look_at_fs, list, list, use, use, use, use,
 	};
 	struct sigaction term = { .sa_handler = on_term }, bus = { .sa_handler = on_bus };
 	unsigned int tries = 0;

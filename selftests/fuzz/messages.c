@@ -508,7 +508,7 @@ static void see_conn(struct nlmsghdr *hdr, void *arg)
 	listing->seen[i] = true;
 	learn(&bindings[i], nla_get_u64(attrs[EXTFUSE_A_CONN]));
 	if (!same(&bindings[i], attrs))
-		no("%s sees mount %u bound to %s, ttl %u, latency %u; it should be %s to %s, %u, %u",
+		no("%s sees mount %u bound to %s, ttl %u, latency %u; should be %s to %s, %u, %u",
 		   listing->who, i, nla_get_string(attrs[EXTFUSE_A_POLICY]),
 		   nla_get_u32(attrs[EXTFUSE_A_TTL]), nla_get_u8(attrs[EXTFUSE_A_LATENCY]),
 		   bindings[i].bound ? "bound" : "not bound", bindings[i].policy, bindings[i].ttl,
@@ -609,8 +609,8 @@ static void fuzz(unsigned long count)
 			abandon_dump();
 	}
 	check_bindings();
-	ksft_print_msg("%lu messages, %lu changes of bindings, %lu dumps abandoned\n", done, changes,
-		       abandoned);
+	ksft_print_msg("%lu messages, %lu changes of bindings, %lu dumps abandoned\n", done,
+		       changes, abandoned);
 }
 
 static void keep(int fd)

@@ -210,7 +210,8 @@ static bool message_valid(const struct nlmsghdr *hdr, const struct genlmsghdr *g
 	uint16_t flags = hdr->nlmsg_flags;
 	bool dump = (flags & NLM_F_DUMP) == NLM_F_DUMP;
 
-	if (hdr->nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN) || genl->reserved || dump != dumps[genl->cmd])
+	if (hdr->nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN) || genl->reserved ||
+	    dump != dumps[genl->cmd])
 		return false;
 	if (dump)
 		flags &= ~NLM_F_DUMP;

@@ -104,6 +104,8 @@ works()
 
 none_alive()
 {
+	# what is dirty stays until it has been written
+	sync -f "$mnt"
 	echo 3 >/proc/sys/vm/drop_caches
 	[ "$(report alive)" = 0 ]
 }

@@ -44,7 +44,9 @@ static uint64_t random_64(void)
 
 static int some_return(void)
 {
-	static const int errors[] = { -EPERM, -ENOENT, -EIO, -EINTR, -ERANGE, -ESTALE, -EAGAIN, -511 };
+	static const int errors[] = {
+		-EPERM, -ENOENT, -EIO, -EINTR, -ERANGE, -ESTALE, -EAGAIN, -511,
+	};
 	static const int nonsense[] = {
 		-ENOSYS, -512, -516, -517, -4095, -4096, -INT_MAX, INT_MIN, 2, 3, 512, INT_MAX,
 	};
@@ -183,7 +185,9 @@ static enum verdict fill_attr(void *data)
 /* Handles that the daemon never gave and that are no descriptor of its. */
 static enum verdict fill_open(void *data)
 {
-	static const uint64_t handles[] = { EXTFUSE_FH_NONE, INT_MAX, 1u << 31, 1ULL << 63 | INT_MAX };
+	static const uint64_t handles[] = {
+		EXTFUSE_FH_NONE, INT_MAX, 1u << 31, 1ULL << 63 | INT_MAX,
+	};
 	struct fuse_open_out *out = data;
 	uint32_t known = FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE | FOPEN_NONSEEKABLE | FOPEN_CACHE_DIR |
 			 FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
@@ -341,7 +345,8 @@ static void fill_data(void)
 
 	for (at = 0; at < 4096; at++)
 		data[at] = below(3) ? 'a' + below(6) : random() >> 8;
-	for (at = 0; below(16) && at + head + 300 < 4096; at += FUSE_DIRENT_ALIGN(head + d.namelen)) {
+	for (at = 0; below(16) && at + head + 300 < 4096;
+	     at += FUSE_DIRENT_ALIGN(head + d.namelen)) {
 		d.ino = random_64();
 		d.off = below(2) ? at + 1 : random_64();
 		d.namelen = below(16) ? 1 + below(8) : random_64();
@@ -407,7 +412,8 @@ static void run(uint64_t requests)
 		if (now != last)
 			since = time(NULL);
 		if (time(NULL) - since > PATIENCE)
-			errx(1, "no request for %d s after %llu", PATIENCE, (unsigned long long)now);
+			errx(1, "no request for %d s after %llu", PATIENCE,
+			     (unsigned long long)now);
 		last = now;
 		refill();
 		usleep(20000);
