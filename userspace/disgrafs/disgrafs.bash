@@ -59,7 +59,7 @@ _disgrafs()
 	find)
 		_disgrafs_tags "$dir" "$cur"
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
-			'and or not tag: name: path: type: size: mtime: link: linked:' -- "$cur")
+			'and or not tag: name: path: type: size: mtime: link: linked: text:' -- "$cur")
 		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace ;;
 	tag|untag)
 		if [ "$files" != 0 ]; then

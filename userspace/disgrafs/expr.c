@@ -258,6 +258,7 @@ static const struct field {
 	{ "mtime", EXPR_MTIME, parse_mtime },
 	{ "link", EXPR_LINK, parse_text },
 	{ "linked", EXPR_LINKED, parse_text },
+	{ "text", EXPR_TEXT, parse_text },
 };
 
 static struct expr *parse_term(struct parser *p)

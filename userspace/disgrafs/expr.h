@@ -31,7 +31,7 @@ enum expr_op {
 	EXPR_MTIME,		/* was modified at a time that compares to number, seconds */
 	EXPR_LINK,		/* has a link of relation text */
 	EXPR_LINKED,		/* is what one leads to */
-	EXPR_TEXT,		/* contains the words of text */
+	EXPR_TEXT,		/* contains the words of text, one behind the other */
 };
 
 enum expr_compare { EXPR_EQ, EXPR_LT, EXPR_GT, EXPR_LE, EXPR_GE };

@@ -17,10 +17,12 @@
 #include <string.h>
 
 #include "find.h"
+#include "fulltext.h"
 
 /* How many files a term may lead to, where nobody counts. */
 #define GUESS_NAME 8
 #define GUESS_LINK 1000
+#define GUESS_TEXT 1000
 
 /* ---- functions for SQL ---- */
 
@@ -136,6 +138,8 @@ static int64_t estimate(struct tagindex *index, const struct expr *expr)
 	case EXPR_LINK:
 	case EXPR_LINKED:
 		return GUESS_LINK;
+	case EXPR_TEXT:
+		return GUESS_TEXT;
 	default:
 		return -1;
 	}
@@ -157,6 +161,10 @@ static void print_driver(FILE *f, const struct expr *expr)
 		break;
 	case EXPR_LINKED:
 		fprintf(f, "SELECT DISTINCT target AS id FROM link WHERE relation = ?%d",
+			expr->param);
+		break;
+	case EXPR_TEXT:
+		fprintf(f, "SELECT rowid AS id FROM fulltext WHERE fulltext MATCH ?%d",
 			expr->param);
 		break;
 	default:
@@ -191,7 +199,7 @@ static struct expr *only_driver(struct tagindex *index, struct expr *expr)
 {
 	int64_t left, right;
 
-	if (expr->op == EXPR_TAG)
+	if (expr->op == EXPR_TAG || expr->op == EXPR_TEXT)
 		return expr;
 	if (expr->op != EXPR_AND)
 		return NULL;
@@ -253,6 +261,9 @@ static void print_term(FILE *f, const struct expr *expr)
 	case EXPR_LINKED:
 		fprintf(f, "EXISTS(SELECT 1 FROM link WHERE target = n.id AND relation = ?%d)", p);
 		break;
+	case EXPR_TEXT:
+		fprintf(f, "n.id IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?%d)", p);
+		break;
 	default:
 		fprintf(f, "0");
 	}
@@ -288,6 +299,7 @@ static void print_condition(FILE *f, const struct expr *expr, enum expr_op above
 static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *expr)
 {
 	int64_t tag = 0;
+	char *phrase;
 
 	switch (expr->op) {
 	case EXPR_AND:
@@ -309,6 +321,11 @@ static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *
 	case EXPR_SIZE:
 	case EXPR_MTIME:
 		sqlite3_bind_int64(stmt, expr->param, expr->number);
+		break;
+	case EXPR_TEXT:
+		/* Out of memory: NULL, which nothing matches. */
+		phrase = fulltext_phrase(expr->text);
+		sqlite3_bind_text(stmt, expr->param, phrase, -1, free);
 		break;
 	default:
 		sqlite3_bind_blob(stmt, expr->param, expr->text, strlen(expr->text),

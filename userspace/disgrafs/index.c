@@ -16,7 +16,7 @@
 
 #define DB_NAME "index.db"
 #define STALE_NAME "stale"
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* A writer that holds the lock longer makes the index stale, not the file system slow. */
 #define BUSY_TIMEOUT_MS 2000
@@ -30,7 +30,8 @@
 /*
  * name: the tree; stem: the name without its last extension. seen: the generation
  * in which a row was last found to be true. tag.files is kept by the triggers, so
- * that asking for all tags does not count all files.
+ * that asking for all tags does not count all files. fulltext keeps no text, only which
+ * words are where; its rowid is a node.
  */
 static const char schema[] =
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -59,6 +60,11 @@ static const char schema[] =
 	"CREATE INDEX link_target ON link(target);"
 	"CREATE INDEX link_relation ON link(relation);"
 	"CREATE INDEX link_path ON link(path) WHERE target IS NULL;"
+	"CREATE VIRTUAL TABLE fulltext USING fts5(words, content = '', contentless_delete = 1,"
+	"	tokenize = 'unicode61 remove_diacritics 2');"
+	"CREATE TRIGGER node_dropped AFTER DELETE ON node"
+	"	WHEN EXISTS(SELECT 1 FROM fulltext_docsize WHERE id = old.id) BEGIN"
+	"	DELETE FROM fulltext WHERE rowid = old.id; END;"
 	"INSERT INTO meta VALUES('generation', 1), ('clean', 1), ('stale', 1);";
 
 #define GENERATION "(SELECT value FROM meta WHERE key = 'generation')"
@@ -128,6 +134,9 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_DIR_NODES] = "SELECT child FROM name WHERE parent = ?1",
 	[ST_LINKED_NODES] = "SELECT target FROM link WHERE source = ?1 AND target IS NOT NULL "
 			    "UNION SELECT source FROM link WHERE target = ?1",
+	[ST_TEXT_SET] = "INSERT OR REPLACE INTO fulltext(rowid, words) VALUES(?1, ?2)",
+	[ST_TEXT_DROP] = "DELETE FROM fulltext WHERE rowid IN "
+			 "(SELECT id FROM fulltext_docsize WHERE id = ?1)",
 	[ST_DATA_VERSION] = "PRAGMA data_version",
 	[ST_SWEEP_NAMES] = "DELETE FROM name WHERE seen < ?1",
 	[ST_SWEEP_NODES] = "DELETE FROM node WHERE seen < ?1 AND id <> 1",

@@ -122,6 +122,7 @@ static void fields(void **state)
 	parses_as("size:>10k size:<=2M", "([size:>10240]&[size:<=2097152])");
 	parses_as("size:>=1G size:<1T", "([size:>=1073741824]&[size:<1099511627776])");
 	parses_as("path:docs/* link:cites linked:cites", "(([path:docs/*]&[link:cites])&[linked:cites])");
+	parses_as("text:word text:\"a phrase\"", "([text:word]&[text:a phrase])");
 	parses_as_age("mtime:<7d", EXPR_GT, 7 * 86400);
 	parses_as_age("mtime:>=30m", EXPR_LE, 30 * 60);
 	parses_as_age("mtime:<=2y", EXPR_GE, 2 * 365 * 86400);
@@ -166,6 +167,7 @@ static void errors(void **state)
 	fails_at("mtime:<7q", 1, "mtime:");
 	fails_at("mtime:<2026-13-01", 1, "mtime:");
 	fails_at("x name:", 3, "value is missing");
+	fails_at("text:", 1, "value is missing");
 	fails_at("tag:\"\"", 1, "value is missing");
 	fails_at("\"\"", 1, "value is missing");
 	for (i = 0; i < 30; i++)

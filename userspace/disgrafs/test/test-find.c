@@ -209,6 +209,7 @@ static void plans(void **state)
 	uses_indexes("name:f type:f", "SEARCH name USING INDEX name_stem (stem=?)");
 	uses_indexes("link:cites", "USING COVERING INDEX link_relation");
 	uses_indexes("t linked:cites", "link");
+	uses_indexes("text:word", "fulltext VIRTUAL TABLE INDEX");
 	/* The rare tag leads to the files, wherever it stands. */
 	lines = plan("t u");
 	free(lines);
