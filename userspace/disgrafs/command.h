@@ -38,6 +38,8 @@ char *tree_path(const struct tree *tree, const char *below);
 int cmd_link(const struct options *opt, int argc, char *argv[]);
 int cmd_unlink(const struct options *opt, int argc, char *argv[]);
 int cmd_links(const struct options *opt, int argc, char *argv[]);
+/* factcmd.c */
+int cmd_facts(const struct options *opt, int argc, char *argv[]);
 /* graphcmd.c */
 int cmd_related(const struct options *opt, int argc, char *argv[]);
 int cmd_graph(const struct options *opt, int argc, char *argv[]);

@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links related graph stats check reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links facts related graph stats check reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -38,7 +38,7 @@ _disgrafs()
 		find) word='--dir --tags --null --json --help' ;;
 		link) word='--json --help' ;;
 		unlink) word='--all --json --help' ;;
-		links) word='--null --json --help' ;;
+		links|facts) word='--null --json --help' ;;
 		related) word='--count --null --json --help' ;;
 		graph) word='--count --depth --json --help' ;;
 		stats) word='--json --help' ;;
@@ -59,7 +59,7 @@ _disgrafs()
 	find)
 		_disgrafs_tags "$dir" "$cur"
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
-			'and or not tag: name: path: type: size: mtime: link: linked: text:' -- "$cur")
+			'and or not tag: name: path: type: size: mtime: link: linked: hash: text:' -- "$cur")
 		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace ;;
 	tag|untag)
 		if [ "$files" != 0 ]; then
@@ -76,7 +76,7 @@ _disgrafs()
 				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
 			return
 		fi ;&
-	tags|links|related|graph)
+	tags|links|facts|related|graph)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	reindex|stats|check)

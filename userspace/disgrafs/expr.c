@@ -245,6 +245,18 @@ static int parse_text(struct parser *p, struct expr *expr, const char *value)
 	return expr->text ? 0 : wrong(p, p->start, "out of memory");
 }
 
+static int parse_hash(struct parser *p, struct expr *expr, const char *value)
+{
+	char *c;
+
+	if (strlen(value) != 64 || strspn(value, "0123456789abcdefABCDEF") != 64)
+		return wrong(p, p->start, "hash: is a SHA-256, 64 hexadecimal digits");
+	expr->text = strdup(value);
+	for (c = expr->text; c && *c; c++)
+		*c = tolower((unsigned char)*c);
+	return expr->text ? 0 : wrong(p, p->start, "out of memory");
+}
+
 static const struct field {
 	const char *name;
 	enum expr_op op;
@@ -258,6 +270,7 @@ static const struct field {
 	{ "mtime", EXPR_MTIME, parse_mtime },
 	{ "link", EXPR_LINK, parse_text },
 	{ "linked", EXPR_LINKED, parse_text },
+	{ "hash", EXPR_HASH, parse_hash },
 	{ "text", EXPR_TEXT, parse_text },
 };
 

@@ -31,6 +31,7 @@ enum expr_op {
 	EXPR_MTIME,		/* was modified at a time that compares to number, seconds */
 	EXPR_LINK,		/* has a link of relation text */
 	EXPR_LINKED,		/* is what one leads to */
+	EXPR_HASH,		/* has contents of which text is the SHA-256 */
 	EXPR_TEXT,		/* contains the words of text, one behind the other */
 };
 

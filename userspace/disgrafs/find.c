@@ -21,6 +21,7 @@
 
 /* How many files a term may lead to, where nobody counts. */
 #define GUESS_NAME 8
+#define GUESS_HASH 8
 #define GUESS_LINK 1000
 #define GUESS_TEXT 1000
 
@@ -138,6 +139,8 @@ static int64_t estimate(struct tagindex *index, const struct expr *expr)
 	case EXPR_LINK:
 	case EXPR_LINKED:
 		return GUESS_LINK;
+	case EXPR_HASH:
+		return GUESS_HASH;
 	case EXPR_TEXT:
 		return GUESS_TEXT;
 	default:
@@ -161,6 +164,10 @@ static void print_driver(FILE *f, const struct expr *expr)
 		break;
 	case EXPR_LINKED:
 		fprintf(f, "SELECT DISTINCT target AS id FROM link WHERE relation = ?%d",
+			expr->param);
+		break;
+	case EXPR_HASH:
+		fprintf(f, "SELECT node AS id FROM fact WHERE key = 'sha256' AND value = ?%d",
 			expr->param);
 		break;
 	case EXPR_TEXT:
@@ -199,7 +206,7 @@ static struct expr *only_driver(struct tagindex *index, struct expr *expr)
 {
 	int64_t left, right;
 
-	if (expr->op == EXPR_TAG || expr->op == EXPR_TEXT)
+	if (expr->op == EXPR_TAG || expr->op == EXPR_HASH || expr->op == EXPR_TEXT)
 		return expr;
 	if (expr->op != EXPR_AND)
 		return NULL;
@@ -261,6 +268,10 @@ static void print_term(FILE *f, const struct expr *expr)
 	case EXPR_LINKED:
 		fprintf(f, "EXISTS(SELECT 1 FROM link WHERE target = n.id AND relation = ?%d)", p);
 		break;
+	case EXPR_HASH:
+		fprintf(f, "EXISTS(SELECT 1 FROM fact WHERE node = n.id AND key = 'sha256' "
+			"AND value = ?%d)", p);
+		break;
 	case EXPR_TEXT:
 		fprintf(f, "n.id IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?%d)", p);
 		break;
@@ -321,6 +332,9 @@ static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *
 	case EXPR_SIZE:
 	case EXPR_MTIME:
 		sqlite3_bind_int64(stmt, expr->param, expr->number);
+		break;
+	case EXPR_HASH:
+		sqlite3_bind_text(stmt, expr->param, expr->text, -1, SQLITE_TRANSIENT);
 		break;
 	case EXPR_TEXT:
 		/* Out of memory: NULL, which nothing matches. */

@@ -16,7 +16,7 @@
 
 #define DB_NAME "index.db"
 #define STALE_NAME "stale"
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* A writer that holds the lock longer makes the index stale, not the file system slow. */
 #define BUSY_TIMEOUT_MS 2000
@@ -31,7 +31,7 @@
  * name: the tree; stem: the name without its last extension. seen: the generation
  * in which a row was last found to be true. tag.files is kept by the triggers, so
  * that asking for all tags does not count all files. fulltext keeps no text, only which
- * words are where; its rowid is a node.
+ * words are where; its rowid is a node. looked: see facts.c.
  */
 static const char schema[] =
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -60,6 +60,13 @@ static const char schema[] =
 	"CREATE INDEX link_target ON link(target);"
 	"CREATE INDEX link_relation ON link(relation);"
 	"CREATE INDEX link_path ON link(path) WHERE target IS NULL;"
+	"CREATE TABLE looked(node INTEGER PRIMARY KEY REFERENCES node ON DELETE CASCADE,"
+	"	mtime INTEGER, size INTEGER);"
+	"CREATE INDEX looked_due ON looked(node) WHERE mtime IS NULL;"
+	"CREATE TABLE fact(node INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
+	"	key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(node, key, value))"
+	"	WITHOUT ROWID;"
+	"CREATE INDEX fact_value ON fact(key, value);"
 	"CREATE VIRTUAL TABLE fulltext USING fts5(words, content = '', contentless_delete = 1,"
 	"	tokenize = 'unicode61 remove_diacritics 2');"
 	"CREATE TRIGGER node_dropped AFTER DELETE ON node"
@@ -134,6 +141,23 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_DIR_NODES] = "SELECT child FROM name WHERE parent = ?1",
 	[ST_LINKED_NODES] = "SELECT target FROM link WHERE source = ?1 AND target IS NOT NULL "
 			    "UNION SELECT source FROM link WHERE target = ?1",
+	[ST_LOOK_AGAIN] = "UPDATE looked SET mtime = NULL "
+			  "WHERE node = ?1 AND (mtime <> ?2 OR size <> ?3)",
+	[ST_LOOK_AT] = "INSERT INTO looked(node) VALUES(?1) ON CONFLICT(node) "
+		       "DO UPDATE SET mtime = NULL WHERE mtime <> ?2 OR size <> ?3",
+	[ST_LOOK_AT_NEW] = "INSERT INTO looked(node) SELECT id FROM node AS n "
+			   "WHERE id > ?1 AND id <= ?2 AND type = 8 "
+			   "AND NOT EXISTS(SELECT 1 FROM looked WHERE node = n.id)",
+	[ST_LOOK_NEXT] = "SELECT node FROM looked WHERE mtime IS NULL AND node > ?1 "
+			 "ORDER BY node LIMIT 1",
+	[ST_LOOKED] = "UPDATE looked SET mtime = ?2, size = ?3 WHERE node = ?1 RETURNING node",
+	[ST_LOOKED_ANY] = "SELECT node FROM looked LIMIT 1",
+	[ST_FACTS] = "SELECT key, value FROM fact WHERE node = ?1 ORDER BY key, value",
+	[ST_FACT_ADD] = "INSERT INTO fact VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+	[ST_FACT_DROP] = "DELETE FROM fact WHERE node = ?1",
+	[ST_FORGET_LOOKED] = "DELETE FROM looked",
+	[ST_FORGET_FACTS] = "DELETE FROM fact",
+	[ST_FORGET_TEXT] = "INSERT INTO fulltext(fulltext) VALUES('delete-all')",
 	[ST_TEXT_SET] = "INSERT OR REPLACE INTO fulltext(rowid, words) VALUES(?1, ?2)",
 	[ST_TEXT_DROP] = "DELETE FROM fulltext WHERE rowid IN "
 			 "(SELECT id FROM fulltext_docsize WHERE id = ?1)",
@@ -335,19 +359,24 @@ int index_batch_begin(struct tagindex *index)
 	return 0;
 }
 
+int db_end(struct tagindex *index, int ret)
+{
+	char error[sizeof(index->error)];
+
+	if (ret >= 0)
+		ret = run1(index, ST_COMMIT, 0);
+	if (ret < 0 && !sqlite3_get_autocommit(index->db)) {
+		memcpy(error, index->error, sizeof(error));
+		run1(index, ST_ROLLBACK, 0);
+		memcpy(index->error, error, sizeof(error));
+	}
+	return ret < 0 ? ret : 0;
+}
+
 int end(struct tagindex *index, int ret)
 {
-	if (--index->depth == 0) {
-		if (ret >= 0)
-			ret = run1(index, ST_COMMIT, 0);
-		if (ret < 0 && !sqlite3_get_autocommit(index->db)) {
-			char error[sizeof(index->error)];
-
-			memcpy(error, index->error, sizeof(error));
-			run1(index, ST_ROLLBACK, 0);
-			memcpy(index->error, error, sizeof(error));
-		}
-	}
+	if (--index->depth == 0)
+		ret = db_end(index, ret);
 	if (ret < 0)
 		mark_stale(index);
 	pthread_mutex_unlock(&index->lock);

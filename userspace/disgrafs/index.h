@@ -146,6 +146,48 @@ int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, v
 int index_related(struct tagindex *index, const char *path, size_t max, index_related_fn fn,
 		  void *arg);
 
+/* Something that was found in a file, both parts UTF-8. */
+struct index_fact {
+	const char *key, *value;
+};
+
+/* What was found in one, and the beginning of its text. */
+struct index_findings {
+	struct index_fact *fact;
+	size_t count;
+	const char *text;
+	size_t text_size;
+};
+
+/* A file to look at. */
+struct index_job {
+	int64_t node;
+	int fd;			/* open for reading, or -1: cannot be opened */
+	struct stat st;		/* as it was then */
+	char name[256];		/* one of its names */
+};
+
+typedef int (*index_fact_fn)(const struct index_fact *fact, void *arg);
+
+/* The file @fd, of any kind, was written to: it is to be looked at if it has changed. */
+int index_look_at(struct tagindex *index, int fd);
+/* So are all files that never were. */
+int index_look_at_new(struct tagindex *index);
+/*
+ * The next to be looked at behind the node of @job, 0 at first. 1, and the caller
+ * closes the file; 0: there is none. It stays one to be looked at until index_found().
+ */
+int index_next_job(struct tagindex *index, struct index_job *job);
+/* Records what was found, unless the file has changed meanwhile. */
+int index_found(struct tagindex *index, const struct index_job *job,
+		const struct index_findings *found);
+/* What was found in the file at @path. -ENOENT. */
+int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void *arg);
+/* The number of the last rebuild, or 0 while one is under way or needed. */
+int64_t index_generation(struct tagindex *index);
+/* No file was ever looked at. */
+int index_forget_facts(struct tagindex *index);
+
 /*
  * Between the two everything that is synced is marked; what was not is dropped
  * at the end. For index_rebuild().

@@ -58,6 +58,18 @@ enum statement {
 	ST_STEM_NODES,
 	ST_DIR_NODES,
 	ST_LINKED_NODES,
+	ST_LOOK_AGAIN,
+	ST_LOOK_AT,
+	ST_LOOK_AT_NEW,
+	ST_LOOK_NEXT,
+	ST_LOOKED,
+	ST_LOOKED_ANY,
+	ST_FACTS,
+	ST_FACT_ADD,
+	ST_FACT_DROP,
+	ST_FORGET_LOOKED,
+	ST_FORGET_FACTS,
+	ST_FORGET_TEXT,
 	ST_TEXT_SET,
 	ST_TEXT_DROP,
 	ST_DATA_VERSION,
@@ -102,9 +114,12 @@ int meta_set(struct tagindex *index, const char *key, int64_t value);
 
 /* A change of the tree that is not in the index: only a rebuild finds it again. */
 void mark_stale(struct tagindex *index);
+/* Commits, or undoes all if @ret, how it went, is a failure. 0 or -errno. */
+int db_end(struct tagindex *index, int ret);
 /* Ends what index_batch_begin() began. @ret: how it went; a failure undoes all of it. */
 int end(struct tagindex *index, int ret);
 
+int64_t mtime_ns(const struct stat *st);
 /* 1 and the node's @id, 0, or -errno. */
 int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
 /* A column as a string of its own; bytes behind a NUL, which we never store, do not count. */

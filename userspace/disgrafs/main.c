@@ -392,6 +392,7 @@ static const struct command commands[] = {
 	{ "unlink", "FILE RELATION TARGET... | --all FILE RELATION", "Take links from a file",
 	  "ajh", cmd_unlink },
 	{ "links", "FILE...", "Print the links of files, and those to them", "0jh", cmd_links },
+	{ "facts", "FILE...", "Print what was found in files", "0jh", cmd_facts },
 	{ "related", "FILE", "Print the files that have most to do with one, the best first",
 	  "n0jh", cmd_related },
 	{ "graph", "FILE", "Print what is around a file, for Graphviz", "dnjh", cmd_graph },

@@ -350,6 +350,8 @@ static int record_file(struct tagindex *index, int fd, const struct stat *st,
 		if (ret >= 0)
 			ret = add_names(index, st, id, names, count);
 	}
+	if (ret >= 0 && S_ISREG(st->st_mode))
+		ret = run(index, ST_LOOK_AGAIN, id, NULL, mtime_ns(st), st->st_size, NULL);
 	if (ret >= 0)
 		ret = set_tags(index, id, &facts->tags);
 	return ret < 0 ? ret : set_links(index, id, &facts->links);

@@ -14,7 +14,7 @@
 static const char *const names[] = {
 	[EXPR_TAG] = "", [EXPR_NAME] = "name:", [EXPR_PATH] = "path:", [EXPR_TYPE] = "type:",
 	[EXPR_SIZE] = "size:", [EXPR_MTIME] = "mtime:", [EXPR_LINK] = "link:",
-	[EXPR_LINKED] = "linked:", [EXPR_TEXT] = "text:",
+	[EXPR_LINKED] = "linked:", [EXPR_HASH] = "hash:", [EXPR_TEXT] = "text:",
 };
 
 /* Fully parenthesized, terms in brackets. */
@@ -123,6 +123,8 @@ static void fields(void **state)
 	parses_as("size:>=1G size:<1T", "([size:>=1073741824]&[size:<1099511627776])");
 	parses_as("path:docs/* link:cites linked:cites", "(([path:docs/*]&[link:cites])&[linked:cites])");
 	parses_as("text:word text:\"a phrase\"", "([text:word]&[text:a phrase])");
+	parses_as("hash:E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		  "[hash:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855]");
 	parses_as_age("mtime:<7d", EXPR_GT, 7 * 86400);
 	parses_as_age("mtime:>=30m", EXPR_LE, 30 * 60);
 	parses_as_age("mtime:<=2y", EXPR_GE, 2 * 365 * 86400);
@@ -167,6 +169,7 @@ static void errors(void **state)
 	fails_at("mtime:<7q", 1, "mtime:");
 	fails_at("mtime:<2026-13-01", 1, "mtime:");
 	fails_at("x name:", 3, "value is missing");
+	fails_at("hash:abc", 1, "hash:");
 	fails_at("text:", 1, "value is missing");
 	fails_at("tag:\"\"", 1, "value is missing");
 	fails_at("\"\"", 1, "value is missing");

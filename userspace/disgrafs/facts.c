@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What was found in files. A file has been looked at when its row in "looked" says so,
+ * with the mtime and size that it had; one whose row has neither is due. Nothing here
+ * makes the index stale: facts that could not be recorded stay due.
+ */
+#include "indexdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fulltext.h"
+
+/* Nodes a transaction: others wait no longer than that takes. */
+#define SCAN_BATCH 4096
+
+static int begin(struct tagindex *index)
+{
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = run1(index, ST_BEGIN, 0);
+	if (ret < 0)
+		pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+static int finish(struct tagindex *index, int ret)
+{
+	ret = db_end(index, ret);
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+int64_t mtime_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+int index_look_at(struct tagindex *index, int fd)
+{
+	int64_t node = 0;
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	ret = index_batch_begin(index);
+	if (ret < 0)
+		return ret;
+	ret = find_node(index, &st, &node);
+	if (ret > 0)
+		ret = run(index, ST_LOOK_AT, node, NULL, mtime_ns(&st), st.st_size, NULL);
+	return end(index, ret);
+}
+
+int index_look_at_new(struct tagindex *index)
+{
+	int64_t after = 0, last = 0;
+	int ret = run(index, ST_LAST_NODE, 0, NULL, 0, 0, &last);
+
+	for (; ret >= 0 && after < last; after += SCAN_BATCH) {
+		ret = begin(index);
+		if (ret == 0)
+			ret = finish(index, run(index, ST_LOOK_AT_NEW, after, NULL,
+						after + SCAN_BATCH, 0, NULL));
+	}
+	return ret < 0 ? ret : 0;
+}
+
+int64_t index_generation(struct tagindex *index)
+{
+	int64_t generation = 0, stale = 1;
+
+	pthread_mutex_lock(&index->lock);
+	if (meta_get(index, "stale", &stale) == 0 && !stale)
+		meta_get(index, "generation", &generation);
+	pthread_mutex_unlock(&index->lock);
+	return generation;
+}
+
+/* ---- one file ---- */
+
+static int open_beneath(int root, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+
+	return syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+/*
+ * Opens the file for reading if it still is the node of the job, without making it
+ * look read, and without waiting for whoever has a lease on it.
+ */
+static void open_job(struct tagindex *index, const char *path, struct index_job *job)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+	int fd = open_beneath(index->root, path);
+	int64_t node = 0;
+	char proc[32];
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &job->st) == 0 && S_ISREG(job->st.st_mode) &&
+	    find_node(index, &job->st, &node) > 0 && node == job->node) {
+		snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+		job->fd = open(proc, flags | O_NOATIME);
+		if (job->fd < 0 && errno == EPERM)
+			job->fd = open(proc, flags);
+	}
+	close(fd);
+}
+
+int index_next_job(struct tagindex *index, struct index_job *job)
+{
+	const char *name;
+	char *path;
+	int ret;
+
+	job->fd = -1;
+	memset(&job->st, 0, sizeof(job->st));
+	pthread_mutex_lock(&index->lock);
+	ret = run(index, ST_LOOK_NEXT, job->node, NULL, 0, 0, &job->node);
+	path = ret > 0 ? first_path(index, job->node) : NULL;
+	if (path) {
+		open_job(index, path, job);
+		name = strrchr(path, '/');
+		snprintf(job->name, sizeof(job->name), "%s", name ? name + 1 : path);
+	}
+	pthread_mutex_unlock(&index->lock);
+	free(path);
+	return ret;
+}
+
+/* Whether the file of the job has changed since it was opened, so that it is due again. */
+static bool changed(const struct index_job *job)
+{
+	struct stat st;
+
+	return job->fd >= 0 && fstat(job->fd, &st) == 0 &&
+	       (mtime_ns(&st) != mtime_ns(&job->st) || st.st_size != job->st.st_size);
+}
+
+static int add_fact(struct tagindex *index, int64_t node, const struct index_fact *fact)
+{
+	sqlite3_stmt *stmt = statement(index, ST_FACT_ADD);
+	int ret;
+
+	if (!stmt)
+		return db_failed(index);
+	sqlite3_bind_int64(stmt, 1, node);
+	sqlite3_bind_text(stmt, 2, fact->key, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 3, fact->value, -1, SQLITE_STATIC);
+	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
+	sqlite3_reset(stmt);
+	return ret;
+}
+
+static int set_facts(struct tagindex *index, const struct index_job *job,
+		     const struct index_findings *found)
+{
+	size_t i;
+	int ret;
+
+	ret = run(index, ST_LOOKED, job->node, NULL, mtime_ns(&job->st), job->st.st_size, NULL);
+	/* Without a row: the node is gone meanwhile. */
+	if (ret <= 0)
+		return ret;
+	ret = run1(index, ST_FACT_DROP, job->node);
+	for (i = 0; i < found->count && ret >= 0; i++)
+		ret = add_fact(index, job->node, &found->fact[i]);
+	if (ret < 0)
+		return ret;
+	if (found->text_size)
+		return fulltext_set(index, job->node, found->text, found->text_size);
+	return fulltext_drop(index, job->node);
+}
+
+int index_found(struct tagindex *index, const struct index_job *job,
+		const struct index_findings *found)
+{
+	int ret;
+
+	if (changed(job))
+		return 0;
+	ret = begin(index);
+	return ret < 0 ? ret : finish(index, set_facts(index, job, found));
+}
+
+int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void *arg)
+{
+	struct index_fact fact;
+	sqlite3_stmt *stmt;
+	int64_t node;
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = path_node(index, path, &node);
+	stmt = ret > 0 ? statement(index, ST_FACTS) : NULL;
+	if (ret >= 0)
+		ret = ret ? 0 : -ENOENT;
+	if (stmt) {
+		sqlite3_bind_int64(stmt, 1, node);
+		while (!ret && sqlite3_step(stmt) == SQLITE_ROW) {
+			fact.key = (const char *)sqlite3_column_text(stmt, 0);
+			fact.value = (const char *)sqlite3_column_text(stmt, 1);
+			ret = fact.key && fact.value ? fn(&fact, arg) : failed(index, ENOMEM);
+		}
+		sqlite3_reset(stmt);
+	}
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+int index_forget_facts(struct tagindex *index)
+{
+	int64_t some = 0;
+	int ret = run(index, ST_LOOKED_ANY, 0, NULL, 0, 0, &some);
+
+	if (ret <= 0)
+		return ret;
+	ret = begin(index);
+	if (ret < 0)
+		return ret;
+	ret = run1(index, ST_FORGET_LOOKED, 0);
+	if (ret >= 0)
+		ret = run1(index, ST_FORGET_FACTS, 0);
+	if (ret >= 0)
+		ret = run1(index, ST_FORGET_TEXT, 0);
+	return finish(index, ret);
+}
