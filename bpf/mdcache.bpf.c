@@ -792,7 +792,9 @@ int BPF_PROG(mdcache_flush, struct extfuse_req *req)
 SEC("struct_ops/release")
 int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release_in *in)
 {
-	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK))
+	/* What was open for writing may be other than before, which the daemon wants to know. */
+	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK) &&
+	    !(in->flags & 3 /* O_ACCMODE */))
 		return 0;
 	return change_node(req);
 }

@@ -246,9 +246,14 @@ void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_
 
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
+	struct disgrafsd *fs = get_fs(req);
+	struct node *node = (fi->flags & O_ACCMODE) != O_RDONLY ? node_get(&fs->nodes, ino) : NULL;
+
 	drop_handle(fi);
 	fuse_reply_err(req, 0);
+	if (node)
+		tagging_written(fs, node);
+	node_put(&fs->nodes, node);
 }
 
 void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

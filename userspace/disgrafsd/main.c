@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <syslog.h>
 
+#include "extract.h"
 #include "graph.h"
 #include "policy.h"
 #include "tagging.h"
@@ -113,6 +114,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 	if (!fs->opt.foreground)
 		log_to_syslog();
 	tagging_start(fs);
+	extract_start(fs);
 	fs->graph = graph_new(fs);
 	if (!fs->graph)
 		goto unmount;
@@ -124,6 +126,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 unmount:
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
+	extract_stop();
 	tagging_stop(fs);
 	/* Before the policy goes: its map has an entry for each backing file. */
 	node_table_destroy(&fs->nodes);

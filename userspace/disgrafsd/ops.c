@@ -311,10 +311,13 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int va
 	node = req_node(req, ino);
 	if (!node)
 		return;
-	if (set_attrs(node, attr, valid, fi) < 0)
+	if (set_attrs(node, attr, valid, fi) < 0) {
 		fuse_reply_err(req, errno);
-	else
+	} else {
 		reply_attr(req, node);
+		if (valid & FUSE_SET_ATTR_SIZE)
+			tagging_written(fs, node);
+	}
 	node_put(&fs->nodes, node);
 }
 

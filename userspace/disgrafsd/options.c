@@ -14,8 +14,10 @@
 #define DEFAULT_TTL 86400
 #define DEFAULT_THREADS 10
 #define DEFAULT_POLICY "mdcache"
+#define DEFAULT_EXTRACT_TIMEOUT 30
 
-enum { OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH };
+enum { OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_EXTRACT,
+	OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT };
 
 static const struct option long_options[] = {
 	{ "ttl",	required_argument, NULL, OPT_TTL },
@@ -23,6 +25,9 @@ static const struct option long_options[] = {
 	{ "policy",	required_argument, NULL, OPT_POLICY },
 	{ "threads",	required_argument, NULL, OPT_THREADS },
 	{ "share-graph", no_argument,	   NULL, OPT_SHARE_GRAPH },
+	{ "no-extract",	no_argument,	   NULL, OPT_NO_EXTRACT },
+	{ "extractor",	required_argument, NULL, OPT_EXTRACTOR },
+	{ "extract-timeout", required_argument, NULL, OPT_EXTRACT_TIMEOUT },
 	{ "foreground",	no_argument,	   NULL, 'f' },
 	{ "debug",	no_argument,	   NULL, 'd' },
 	{ "help",	no_argument,	   NULL, 'h' },
@@ -41,12 +46,17 @@ static void help(void)
 	       "  --policy NAME    policy to bind the mount to (%s)\n"
 	       "  --threads N      most worker threads (%d)\n"
 	       "  --share-graph    let every user read MOUNT/" GRAPH_NAME "\n"
+	       "  --no-extract     do not look into files\n"
+	       "  --extractor PROGRAM\n"
+	       "                   what looks into them (" EXTRACTOR ")\n"
+	       "  --extract-timeout SECONDS\n"
+	       "                   how long that may take for a file (%d)\n"
 	       "  -o OPTION,...    mount options, see mount.fuse3(8)\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
 	       "  -V, --version    the version\n",
-	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS);
+	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS, DEFAULT_EXTRACT_TIMEOUT);
 }
 
 static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *fmt, ...)
@@ -71,13 +81,13 @@ static double parse_ttl(const char *arg)
 	return ttl;
 }
 
-static unsigned int parse_threads(const char *arg)
+static unsigned int parse_number(const char *option, const char *arg)
 {
 	char *end;
 	long n = strtol(arg, &end, 10);
 
 	if (end == arg || *end || n < 1 || n > 100000)
-		usage("--threads %s: not a number from 1 to 100000", arg);
+		usage("%s %s: not a number from 1 to 100000", option, arg);
 	return n;
 }
 
@@ -113,6 +123,9 @@ void options_parse(struct options *opt, int argc, char *argv[])
 	opt->ttl = DEFAULT_TTL;
 	opt->threads = DEFAULT_THREADS;
 	opt->policy = DEFAULT_POLICY;
+	opt->extract = true;
+	opt->extractor = EXTRACTOR;
+	opt->extract_timeout = DEFAULT_EXTRACT_TIMEOUT;
 	opt->module = true;
 	opterr = 0;
 	fuse_opt_add_arg(&opt->fuse_args, "disgrafsd");
@@ -131,10 +144,22 @@ void options_parse(struct options *opt, int argc, char *argv[])
 			opt->policy = optarg;
 			break;
 		case OPT_THREADS:
-			opt->threads = parse_threads(optarg);
+			opt->threads = parse_number("--threads", optarg);
 			break;
 		case OPT_SHARE_GRAPH:
 			opt->share_graph = true;
+			break;
+		case OPT_NO_EXTRACT:
+			opt->extract = false;
+			break;
+		case OPT_EXTRACTOR:
+			/* The daemon works in another directory. */
+			if (*optarg != '/')
+				usage("--extractor %s: not an absolute path", optarg);
+			opt->extractor = optarg;
+			break;
+		case OPT_EXTRACT_TIMEOUT:
+			opt->extract_timeout = parse_number("--extract-timeout", optarg);
 			break;
 		case 'o':
 			fuse_opt_add_arg(&opt->fuse_args, "-o");

@@ -10,6 +10,9 @@ struct options {
 	const char *policy;
 	double ttl;			/* seconds */
 	unsigned int threads;
+	bool extract;			/* look into files, with: */
+	const char *extractor;
+	unsigned int extract_timeout;	/* seconds */
 	bool module;
 	bool foreground;
 	bool share_graph;

@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "extract.h"
 #include "index.h"
 
 /* Names of one file that are reported at a time; hardly any file has more. */
@@ -35,10 +36,12 @@ static void complain(struct disgrafsd *fs, int err)
 #define QUEUE_BATCH 256
 #define QUEUE_DELAY_MS 50
 
+enum event_type { MADE, NAME_CHANGED, WRITTEN };
+
 struct event {
 	struct event *next;
-	bool made;
-	struct node *dir[2];
+	enum event_type type;
+	struct node *dir[2];		/* WRITTEN: the file, without a name */
 	char *name[2];
 };
 
@@ -74,9 +77,14 @@ static void record(struct disgrafsd *fs, const struct event *event)
 	struct index_name at[2];
 	size_t count = event->dir[1] ? 2 : 1, i;
 
+	if (event->type == WRITTEN) {
+		complain(fs, index_look_at(fs->index, event->dir[0]->fd));
+		extract_wake();
+		return;
+	}
 	for (i = 0; i < count; i++)
 		at[i] = (struct index_name){ event->dir[i]->fd, event->name[i] };
-	if (event->made)
+	if (event->type == MADE)
 		complain(fs, index_made(fs->index, at[0].dir, at[0].name));
 	else
 		complain(fs, index_sync_names(fs->index, at, count));
@@ -148,7 +156,7 @@ static size_t add_event(struct disgrafsd *fs, struct event *event)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (event->dir[i] && !event->name[i])
+		if (event->dir[i] && !event->name[i] && event->type != WRITTEN)
 			goto err;
 	}
 	pthread_mutex_lock(&queue.lock);
@@ -163,7 +171,7 @@ err:
 	return 0;
 }
 
-static void report(struct disgrafsd *fs, bool made, const struct node *dir, const char *name,
+static void report(struct disgrafsd *fs, enum event_type type, const struct node *dir, const char *name,
 		   const struct node *new_dir, const char *new_name)
 {
 	struct event *event;
@@ -173,9 +181,9 @@ static void report(struct disgrafsd *fs, bool made, const struct node *dir, cons
 		return;
 	event = calloc(1, sizeof(*event));
 	if (event) {
-		event->made = made;
+		event->type = type;
 		event->dir[0] = node_get(&fs->nodes, dir->id);
-		event->name[0] = strdup(name);
+		event->name[0] = name ? strdup(name) : NULL;
 		if (new_dir) {
 			event->dir[1] = node_get(&fs->nodes, new_dir->id);
 			event->name[1] = strdup(new_name);
@@ -195,18 +203,24 @@ static void report(struct disgrafsd *fs, bool made, const struct node *dir, cons
 
 void tagging_made(struct disgrafsd *fs, const struct node *dir, const char *name)
 {
-	report(fs, true, dir, name, NULL, NULL);
+	report(fs, MADE, dir, name, NULL, NULL);
 }
 
 void tagging_name_changed(struct disgrafsd *fs, const struct node *dir, const char *name)
 {
-	report(fs, false, dir, name, NULL, NULL);
+	report(fs, NAME_CHANGED, dir, name, NULL, NULL);
 }
 
 void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *name,
 		     const struct node *new_dir, const char *new_name)
 {
-	report(fs, false, new_dir, new_name, dir, name);
+	report(fs, NAME_CHANGED, new_dir, new_name, dir, name);
+}
+
+void tagging_written(struct disgrafsd *fs, const struct node *node)
+{
+	if (fs->opt.extract)
+		report(fs, WRITTEN, node, NULL, NULL, NULL);
 }
 
 void tagging_file_changed(struct disgrafsd *fs, struct node *node)
@@ -257,6 +271,7 @@ static void *rebuild(void *arg)
 
 	if (ret < 0)
 		log_msg(LOG_ERR, "cannot rebuild the index: %s", strerror(-ret));
+	extract_wake();
 	close(root);
 	return NULL;
 }

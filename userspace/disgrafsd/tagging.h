@@ -21,6 +21,8 @@ void tagging_made(struct disgrafsd *fs, const struct node *dir, const char *name
 void tagging_name_changed(struct disgrafsd *fs, const struct node *dir, const char *name);
 void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *name,
 		     const struct node *new_dir, const char *new_name);
+/* @node, a regular file, was written to. */
+void tagging_written(struct disgrafsd *fs, const struct node *node);
 /* @node has other tags or one name more. */
 void tagging_file_changed(struct disgrafsd *fs, struct node *node);
 /* The same for an O_PATH descriptor of the file @name in the directory @dir. */
