@@ -52,11 +52,12 @@ written()
 
 	echo "The quick brown fox" >"$mnt/fox"
 	printf '中华人民共和国\n' >"$mnt/china"
-	head -c 10000 /dev/zero >"$mnt/zero" && : >"$mnt/empty" || return
+	head -c 10000 /dev/zero | tee "$mnt/zero" >"$mnt/same" && : >"$mnt/empty" || return
 	find_soon fox text:quick && find_now fox 'text:"BROWN fox"' || return
 	find_soon china text:人民 && find_now china text:国 && find_now "" text:民人 || return
 	hash=$(hash_of "$mnt/zero")
-	find_soon zero "$hash" && find_now zero "$hash not text:quick" || return
+	find_soon "same zero" "$hash" && find_now "same zero" "$hash not text:quick" || return
+	is "$mnt/same" sh -c 'disgrafs related -n 1 "$1" | sed "s/^ *[0-9.]* //"' - "$mnt/zero" || return
 	soon "type application/x-empty" sh -c 'disgrafs facts "$1" | grep ^type' - "$mnt/empty" || return
 	is "charset utf-8" sh -c 'disgrafs facts "$1" | grep charset' - "$mnt/china" || return
 	is china ls "$mnt/.graph/find/text:人民"

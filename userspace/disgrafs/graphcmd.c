@@ -74,6 +74,8 @@ static int print_related(const struct index_related *related, void *arg)
 		json_object_object_add(object, "tags", json_object_new_int(related->tags));
 		json_object_object_add(object, "link",
 				       json_object_new_boolean(related->why & RELATED_LINK));
+		json_object_object_add(object, "contents",
+				       json_object_new_boolean(related->why & RELATED_CONTENTS));
 		json_object_object_add(object, "stem",
 				       json_object_new_boolean(related->why & RELATED_STEM));
 		json_object_object_add(object, "directory",

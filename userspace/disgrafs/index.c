@@ -141,6 +141,10 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_DIR_NODES] = "SELECT child FROM name WHERE parent = ?1",
 	[ST_LINKED_NODES] = "SELECT target FROM link WHERE source = ?1 AND target IS NOT NULL "
 			    "UNION SELECT source FROM link WHERE target = ?1",
+	/* Empty files have nothing in common. */
+	[ST_SAME_CONTENTS] = "SELECT node FROM fact WHERE key = 'sha256' AND value = "
+			     "(SELECT value FROM fact JOIN looked USING(node) "
+			     "WHERE node = ?1 AND key = 'sha256' AND size > 0)",
 	[ST_LOOK_AGAIN] = "UPDATE looked SET mtime = NULL "
 			  "WHERE node = ?1 AND (mtime <> ?2 OR size <> ?3)",
 	[ST_LOOK_AT] = "INSERT INTO looked(node) VALUES(?1) ON CONFLICT(node) "

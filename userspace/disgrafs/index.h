@@ -69,6 +69,7 @@ enum related_why {
 	RELATED_LINK	= 1 << 1,
 	RELATED_STEM	= 1 << 2,	/* has the same name but for the extension */
 	RELATED_DIR	= 1 << 3,	/* is in the same directory */
+	RELATED_CONTENTS = 1 << 4,	/* has the same contents */
 };
 
 struct index_related {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which files have to do with one: they share tags with it, are linked with it,
- * have its stem, or are in its directory. What is shared by few weighs more: a
+ * have its contents or its stem, or are in its directory. What is shared by few weighs more: a
  * feature that n of N files have counts ln(1 + N / n).
  *
  * The work is bounded: features are taken from the rarest on, as long as the
@@ -23,6 +23,7 @@
 
 #define WEIGHT_TAG 1.0
 #define WEIGHT_LINK 2.0
+#define WEIGHT_CONTENTS 2.0
 #define WEIGHT_STEM 1.0
 #define WEIGHT_DIR 0.3
 
@@ -202,6 +203,16 @@ static int score_links(struct tagindex *index, struct candidates *c)
 	return score_rows(index, c, stmt, WEIGHT_LINK * rarity(c, 1), RELATED_LINK);
 }
 
+static int score_contents(struct tagindex *index, struct candidates *c)
+{
+	sqlite3_stmt *stmt = statement(index, ST_SAME_CONTENTS);
+
+	if (!stmt)
+		return db_failed(index);
+	sqlite3_bind_int64(stmt, 1, c->self);
+	return score_few(index, c, stmt, WEIGHT_CONTENTS, RELATED_CONTENTS);
+}
+
 /* ---- ranking ---- */
 
 static int by_score(const void *a, const void *b)
@@ -288,6 +299,8 @@ static int find_related(struct tagindex *index, struct candidates *c, size_t max
 	ret = score_links(index, c);
 	if (ret == 0)
 		ret = score_tags(index, c, tags, count, &left);
+	if (ret == 0)
+		ret = score_contents(index, c);
 	if (ret == 0)
 		ret = score_names(index, c);
 	if (ret == 0) {

@@ -36,12 +36,29 @@ static void make(const char *path, const char *tags)
 	close(fd);
 }
 
+/* Somebody looked into the file, which has @size bytes with that hash. */
+static void look(const char *path, const char *hash, off_t size)
+{
+	struct index_fact fact = { "sha256", hash };
+	struct index_findings found = { .fact = &fact, .count = 1 };
+	struct index_job job = { .fd = open(path, O_WRONLY) };
+	int64_t node;
+
+	assert_int_equal(ftruncate(job.fd, size) | fstat(job.fd, &job.st), 0);
+	assert_int_equal(path_node(idx, path, &node), 1);
+	assert_int_equal(index_look_at(idx, job.fd), 0);
+	job.node = node;
+	assert_int_equal(index_found(idx, &job, &found), 0);
+	close(job.fd);
+}
+
 static int add(const struct index_related *related, void *arg)
 {
 	char *all = arg;
 
-	sprintf(all + strlen(all), "%s%s%s%s%s ", related->path,
+	sprintf(all + strlen(all), "%s%s%s%s%s%s ", related->path,
 		related->why & RELATED_TAG ? "+t" : "", related->why & RELATED_LINK ? "+l" : "",
+		related->why & RELATED_CONTENTS ? "+c" : "",
 		related->why & RELATED_STEM ? "+s" : "", related->why & RELATED_DIR ? "+d" : "");
 	return 0;
 }
@@ -81,6 +98,15 @@ static void ranks(void **state)
 	assert_related("d/a.txt", 1, "e/linked+l ");
 	assert_related("d/beside", 10, "d/a.txt+d ");
 	assert_related("e/linked", 1, "d/a.txt+l ");
+	look("d/a.txt", "1", 10);
+	look("e/nothing", "1", 10);
+	look("e/rare", "2", 10);
+	assert_related("d/a.txt", 3, "e/linked+l e/nothing+c e/both+t ");
+	assert_related("e/nothing", 1, "d/a.txt+c ");
+	/* Nothing is not much to have in common. */
+	look("d/a.txt", "0", 0);
+	look("e/nothing", "0", 0);
+	assert_related("d/a.txt", 2, "e/linked+l e/both+t ");
 	assert_int_equal(index_related(idx, "none", 5, add, NULL), -ENOENT);
 }
 
@@ -111,8 +137,8 @@ static void plans(void **state)
 {
 	static const enum statement asked[] = {
 		ST_TAG_NODES, ST_NODE_TAGS, ST_NODE_TAGS_BY_FILES, ST_FILE_HAS_TAG, ST_NAMES_OF,
-		ST_STEM_NODES, ST_DIR_NODES, ST_LINKED_NODES, ST_LINKS_FROM, ST_LINKS_TO, ST_NAME_OF,
-		ST_NAME_FIND, ST_CHILDREN, ST_TAGS_BETWEEN, ST_TAG_FIND, ST_NODE_FIND,
+		ST_STEM_NODES, ST_DIR_NODES, ST_LINKED_NODES, ST_SAME_CONTENTS, ST_LINKS_FROM,
+		ST_LINKS_TO, ST_NAME_OF, ST_NAME_FIND, ST_CHILDREN, ST_TAGS_BETWEEN, ST_TAG_FIND, ST_NODE_FIND,
 	};
 	const char *line;
 	sqlite3_stmt *stmt;
