@@ -59,6 +59,7 @@ written()
 	find_soon "same zero" "$hash" && find_now "same zero" "$hash not text:quick" || return
 	is "$mnt/same" sh -c 'disgrafs related -n 1 "$1" | sed "s/^ *[0-9.]* //"' - "$mnt/zero" || return
 	soon "type application/x-empty" sh -c 'disgrafs facts "$1" | grep ^type' - "$mnt/empty" || return
+	find_now empty type:application/x-empty && find_now "china fox" type:text || return
 	is "charset utf-8" sh -c 'disgrafs facts "$1" | grep charset' - "$mnt/china" || return
 	is china ls "$mnt/.graph/find/text:人民"
 }

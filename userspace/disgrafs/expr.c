@@ -153,6 +153,22 @@ void expr_free(struct expr *expr)
 	free(expr);
 }
 
+/* "image/png", or "image" for all of that kind. */
+static bool is_mime_type(const char *value)
+{
+	static const char *const kinds[] = {
+		"application", "audio", "font", "image", "message", "model", "multipart", "text",
+		"video",
+	};
+	size_t len = strcspn(value, "/"), i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (strlen(kinds[i]) == len && !strncmp(kinds[i], value, len))
+			return !value[len] || value[len + 1];
+	}
+	return false;
+}
+
 static int parse_type(struct parser *p, struct expr *expr, const char *value)
 {
 	static const char letters[] = "fdlpsbc";
@@ -160,8 +176,14 @@ static int parse_type(struct parser *p, struct expr *expr, const char *value)
 					S_IFCHR };
 	const char *letter = strchr(letters, *value);
 
+	if (is_mime_type(value)) {
+		expr->op = EXPR_MIME;
+		expr->text = strdup(value);
+		return expr->text ? 0 : wrong(p, p->start, "out of memory");
+	}
 	if (!*value || !letter || value[1])
-		return wrong(p, p->start, "type: is one of f, d, l, p, s, b and c");
+		return wrong(p, p->start,
+			     "type: is one of f, d, l, p, s, b and c, or a MIME type");
 	expr->number = types[letter - letters];
 	return 0;
 }

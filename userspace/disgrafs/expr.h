@@ -27,6 +27,7 @@ enum expr_op {
 	EXPR_NAME,		/* has a name that the pattern text matches */
 	EXPR_PATH,		/* has a path below the root that it matches */
 	EXPR_TYPE,		/* is of type number, S_IFMT bits */
+	EXPR_MIME,		/* is of the MIME type text, or of its kind without a '/' */
 	EXPR_SIZE,		/* has a size that compares to number, bytes */
 	EXPR_MTIME,		/* was modified at a time that compares to number, seconds */
 	EXPR_LINK,		/* has a link of relation text */

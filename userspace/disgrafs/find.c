@@ -256,6 +256,12 @@ static void print_term(FILE *f, const struct expr *expr)
 	case EXPR_TYPE:
 		fprintf(f, "n.type = ?%d", p);
 		break;
+	case EXPR_MIME:
+		/* '0' is what comes behind '/'. */
+		fprintf(f, "EXISTS(SELECT 1 FROM fact WHERE node = n.id AND key = 'type' "
+			"AND (value = ?%d OR (value > ?%d || '/' AND value < ?%d || '0')))",
+			p, p, p);
+		break;
 	case EXPR_SIZE:
 		fprintf(f, "coalesce(file_size(n.id) %s ?%d, 0)", compare_sql[expr->compare], p);
 		break;
@@ -333,6 +339,7 @@ static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *
 	case EXPR_MTIME:
 		sqlite3_bind_int64(stmt, expr->param, expr->number);
 		break;
+	case EXPR_MIME:
 	case EXPR_HASH:
 		sqlite3_bind_text(stmt, expr->param, expr->text, -1, SQLITE_TRANSIENT);
 		break;

@@ -14,7 +14,8 @@
 static const char *const names[] = {
 	[EXPR_TAG] = "", [EXPR_NAME] = "name:", [EXPR_PATH] = "path:", [EXPR_TYPE] = "type:",
 	[EXPR_SIZE] = "size:", [EXPR_MTIME] = "mtime:", [EXPR_LINK] = "link:",
-	[EXPR_LINKED] = "linked:", [EXPR_HASH] = "hash:", [EXPR_TEXT] = "text:",
+	[EXPR_LINKED] = "linked:", [EXPR_MIME] = "mime:", [EXPR_HASH] = "hash:",
+	[EXPR_TEXT] = "text:",
 };
 
 /* Fully parenthesized, terms in brackets. */
@@ -117,6 +118,7 @@ static void fields(void **state)
 {
 	(void)state;
 	parses_as("type:f", "[type:32768]");
+	parses_as("type:image type:text/plain", "([mime:image]&[mime:text/plain])");
 	parses_as("type:d or type:l", "([type:16384]|[type:40960])");
 	parses_as("size:10", "[size:=10]");
 	parses_as("size:>10k size:<=2M", "([size:>10240]&[size:<=2097152])");
@@ -155,6 +157,8 @@ static void errors(void **state)
 	fails_at("\"a\"b", 4, "space is missing");
 	fails_at("a type:x", 3, "type:");
 	fails_at("type:", 1, "type:");
+	fails_at("type:imag", 1, "type:");
+	fails_at("type:image/", 1, "type:");
 	fails_at("type:ff", 1, "type:");
 	fails_at("size:big", 1, "size:");
 	fails_at("size:", 1, "size:");

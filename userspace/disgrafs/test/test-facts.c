@@ -142,6 +142,9 @@ static void what_is_known(void **state)
 	assert_string_equal(all, "sha256=" HASH " type=text/plain ");
 	assert_int_equal(index_facts(idx, "none", add_fact, all), -ENOENT);
 	finds("hash:" HASH, "a ");
+	finds("type:text", "a ");
+	finds("type:text/plain type:f", "a ");
+	finds("type:text/pla or type:text/plain2 or type:image", "");
 	finds("hash:" HASH " type:f text:words", "a ");
 	finds("type:f not hash:" HASH, "");
 	assert_int_equal(rename("a", "b"), 0);
