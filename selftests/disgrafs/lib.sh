@@ -29,6 +29,9 @@ for name in $VARIANTS; do
 	variants+=("$name ${options_of[$name]}")
 done
 
+# Looking into files takes time that most tests do not ask for.
+extract=--no-extract
+
 # serve [OPTION...]: $low at $mnt, and wait until it is, and its index current.
 serve()
 {
@@ -36,7 +39,7 @@ serve()
 
 	mkdir -p "$low" "$mnt"
 	# A shell has what it starts in the background ignore SIGINT.
-	env --default-signal=INT disgrafsd -f "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
+	env --default-signal=INT disgrafsd -f $extract "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
 		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" &&
