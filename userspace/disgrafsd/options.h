@@ -7,12 +7,14 @@
 
 struct options {
 	char *lower, *mountpoint;	/* absolute */
-	const char *policy;
+	char *policy;
 	double ttl;			/* seconds */
 	unsigned int threads;
 	bool module;
 	bool foreground;
 	bool share_graph;
+	bool fake;			/* look at everything, mount nothing */
+	int failure;			/* exit status */
 	bool stacked_lower;		/* LOWER is on overlayfs or the like */
 	struct fuse_args fuse_args;	/* what -o and -d gave */
 };
