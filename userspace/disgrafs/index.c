@@ -331,6 +331,7 @@ int end(struct tagindex *index, int ret)
 	if (--index->depth == 0) {
 		if (ret >= 0)
 			ret = run1(index, ST_COMMIT, 0);
+		changes_end(index, ret >= 0);
 		if (ret < 0 && !sqlite3_get_autocommit(index->db)) {
 			char error[sizeof(index->error)];
 

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <syslog.h>
 
+#include "events.h"
 #include "graph.h"
 #include "policy.h"
 #include "tagging.h"
@@ -108,6 +109,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 	if (ret < 0)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
 unmount:
+	events_stop(fs);
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
 	tagging_stop(fs);
