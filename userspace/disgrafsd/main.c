@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <syslog.h>
 
+#include "behind.h"
 #include "events.h"
 #include "graph.h"
 #include "policy.h"
@@ -101,6 +102,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 	fs->graph = graph_new(fs);
 	if (!fs->graph)
 		goto unmount;
+	behind_start(fs);
 	if (fs->policy)
 		policy_bind(fs->policy, background_ready);
 	else
@@ -110,6 +112,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
 unmount:
 	events_stop(fs);
+	behind_stop(fs);
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
 	tagging_stop(fs);

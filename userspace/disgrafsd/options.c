@@ -24,7 +24,10 @@
 #define MOUNT_USAGE 1
 #define MOUNT_FAILURE 32
 
-enum { OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_REMOUNT };
+enum {
+	OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_FANOTIFY,
+	OPT_REMOUNT
+};
 
 static const struct option long_options[] = {
 	{ "ttl",	required_argument, NULL, OPT_TTL },
@@ -32,6 +35,7 @@ static const struct option long_options[] = {
 	{ "policy",	required_argument, NULL, OPT_POLICY },
 	{ "threads",	required_argument, NULL, OPT_THREADS },
 	{ "share-graph", no_argument,	   NULL, OPT_SHARE_GRAPH },
+	{ "no-fanotify", no_argument,	   NULL, OPT_NO_FANOTIFY },
 	{ "foreground",	no_argument,	   NULL, 'f' },
 	{ "debug",	no_argument,	   NULL, 'd' },
 	{ "help",	no_argument,	   NULL, 'h' },
@@ -50,8 +54,9 @@ static void help(void)
 	       "  --policy NAME    policy to bind the mount to (%s)\n"
 	       "  --threads N      most worker threads (%d)\n"
 	       "  --share-graph    let every user read MOUNT/" GRAPH_NAME "\n"
+	       "  --no-fanotify    do not notice what others change in LOWER\n"
 	       "  -o OPTION,...    mount options, see mount.fuse3(8); also ttl=SECONDS, nomodule,\n"
-	       "                   policy=NAME, threads=N and sharegraph\n"
+	       "                   policy=NAME, threads=N, sharegraph and nofanotify\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
@@ -111,6 +116,7 @@ static const struct fuse_opt mount_options[] = {
 	FUSE_OPT_KEY("policy=", OPT_POLICY),
 	FUSE_OPT_KEY("threads=", OPT_THREADS),
 	FUSE_OPT_KEY("sharegraph", OPT_SHARE_GRAPH),
+	FUSE_OPT_KEY("nofanotify", OPT_NO_FANOTIFY),
 	FUSE_OPT_KEY("remount", OPT_REMOUNT),
 	/* Of /etc/fstab, for others than us. */
 	FUSE_OPT_KEY("defaults", FUSE_OPT_KEY_DISCARD),
@@ -152,6 +158,9 @@ static int mount_option(void *data, const char *arg, int key, struct fuse_args *
 		return 0;
 	case OPT_SHARE_GRAPH:
 		opt->share_graph = true;
+		return 0;
+	case OPT_NO_FANOTIFY:
+		opt->fanotify = false;
 		return 0;
 	case OPT_REMOUNT:
 		usage("remount: not possible; unmount it and mount it again");
@@ -226,6 +235,9 @@ static void parse_command(struct options *opt, int argc, char *argv[])
 			break;
 		case OPT_SHARE_GRAPH:
 			opt->share_graph = true;
+			break;
+		case OPT_NO_FANOTIFY:
+			opt->fanotify = false;
 			break;
 		case 'o':
 			add_options(opt, optarg);
@@ -304,6 +316,7 @@ void options_parse(struct options *opt, int argc, char *argv[])
 	opt->threads = DEFAULT_THREADS;
 	opt->policy = strdup(DEFAULT_POLICY);
 	opt->module = true;
+	opt->fanotify = true;
 	opt->failure = 1;
 	opterr = 0;
 	fuse_opt_add_arg(&opt->fuse_args, "disgrafsd");

@@ -13,6 +13,7 @@ struct options {
 	bool module;
 	bool foreground;
 	bool share_graph;
+	bool fanotify;			/* notice what others do in LOWER */
 	bool fake;			/* look at everything, mount nothing */
 	int failure;			/* exit status */
 	bool stacked_lower;		/* LOWER is on overlayfs or the like */
