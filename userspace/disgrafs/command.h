@@ -45,5 +45,7 @@ int cmd_related(const struct options *opt, int argc, char *argv[]);
 int cmd_graph(const struct options *opt, int argc, char *argv[]);
 int cmd_stats(const struct options *opt, int argc, char *argv[]);
 int cmd_check(const struct options *opt, int argc, char *argv[]);
+/* watch.c */
+int cmd_watch(const struct options *opt, int argc, char *argv[]);
 
 #endif

@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links facts related graph stats check reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links facts related graph watch stats check reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -41,7 +41,7 @@ _disgrafs()
 		links|facts) word='--null --json --help' ;;
 		related) word='--count --null --json --help' ;;
 		graph) word='--count --depth --json --help' ;;
-		stats) word='--json --help' ;;
+		watch|stats) word='--json --help' ;;
 		check) word='--repair --json --help' ;;
 		reindex) word='--json --progress --help' ;;
 		esac
@@ -76,7 +76,7 @@ _disgrafs()
 				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
 			return
 		fi ;&
-	tags|links|facts|related|graph)
+	tags|links|facts|related|graph|watch)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	reindex|stats|check)

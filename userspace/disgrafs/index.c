@@ -379,8 +379,10 @@ int db_end(struct tagindex *index, int ret)
 
 int end(struct tagindex *index, int ret)
 {
-	if (--index->depth == 0)
+	if (--index->depth == 0) {
 		ret = db_end(index, ret);
+		changes_end(index, ret >= 0);
+	}
 	if (ret < 0)
 		mark_stale(index);
 	pthread_mutex_unlock(&index->lock);

@@ -81,6 +81,25 @@ struct index_related {
 };
 
 typedef int (*index_related_fn)(const struct index_related *related, void *arg);
+/* What happened to the file at @path, which is where it was before. */
+enum index_change_kind {
+	INDEX_MADE,		/* it has this name now, perhaps beside others */
+	INDEX_REMOVED,		/* it has not any more */
+	INDEX_RENAMED,		/* what: where it is now; what was there is gone */
+	INDEX_TAGGED,		/* what: the tag */
+	INDEX_UNTAGGED,
+	INDEX_LINKED,		/* what: the relation; target: its path */
+	INDEX_UNLINKED,
+};
+
+struct index_change {
+	enum index_change_kind kind;
+	const char *path;
+	const char *what;
+	const char *target;
+};
+
+typedef void (*index_change_fn)(const struct index_change *change, void *arg);
 typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
 
 /* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
@@ -114,6 +133,12 @@ int index_tag_drop(struct tagindex *index, const char *tag);
 /* Several of the above as one transaction, in which nobody else writes. */
 int index_batch_begin(struct tagindex *index);
 int index_batch_end(struct tagindex *index);
+
+/*
+ * From now on @fn (NULL: nobody) is told what is recorded through this handle, once it
+ * is committed. It must not use the index.
+ */
+void index_watch(struct tagindex *index, index_change_fn fn, void *arg);
 
 /* A number that changes when the index does. */
 uint64_t index_version(struct tagindex *index);

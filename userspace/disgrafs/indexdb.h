@@ -80,6 +80,14 @@ enum statement {
 	NR_STATEMENTS
 };
 
+struct change;
+
+struct changes {
+	index_change_fn fn;		/* NULL: nobody wants to know */
+	void *arg;
+	struct change *first, *last;	/* of the transaction under way */
+};
+
 struct tagindex {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[NR_STATEMENTS];
@@ -91,6 +99,7 @@ struct tagindex {
 	unsigned int state;
 	bool writable, serving;
 	bool walking;			/* finds every name in the end */
+	struct changes changes;
 	char error[256];
 };
 
@@ -121,13 +130,27 @@ int db_end(struct tagindex *index, int ret);
 int end(struct tagindex *index, int ret);
 
 int64_t mtime_ns(const struct stat *st);
+
+struct tags;
+struct links;
+/*
+ * change.c: each is called before what it is about is recorded. @only_name: that of a
+ * file with no other.
+ */
+void change_name(struct tagindex *index, int64_t parent, const char *name, int64_t id,
+		 bool only_name);
+void change_name_gone(struct tagindex *index, int64_t parent, const char *name);
+void change_tags(struct tagindex *index, int64_t id, const struct tags *tags);
+void change_links(struct tagindex *index, int64_t id, const struct links *links);
+/* The transaction is over. */
+void changes_end(struct tagindex *index, bool committed);
+
 /* 1 and the node's @id, 0, or -errno. */
 int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
 /* A column as a string of its own; bytes behind a NUL, which we never store, do not count. */
 char *column_string(sqlite3_stmt *stmt, int column);
 /* @name in the node @parent, as a path from the root. NULL: not below the root. */
 char *node_path(struct tagindex *index, int64_t parent, const char *name);
-struct tags;
 /* Whether the node @id is recorded with just these tags. */
 bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags);
 /* Looks again where all links lead to. */

@@ -396,6 +396,8 @@ static const struct command commands[] = {
 	{ "related", "FILE", "Print the files that have most to do with one, the best first",
 	  "n0jh", cmd_related },
 	{ "graph", "FILE", "Print what is around a file, for Graphviz", "dnjh", cmd_graph },
+	{ "watch", "[PATH]", "Print what changes at PATH and below it, as it happens", "jh",
+	  cmd_watch },
 	{ "stats", "[DIR]", "Print how much is in the index", "jh", cmd_stats },
 	{ "check", "[DIR]", "Compare the index with the files", "jrh", cmd_check },
 	{ "reindex", "[DIR]", "Make the index of a tree anew from its files", "jph", cmd_reindex },

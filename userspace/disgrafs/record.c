@@ -95,6 +95,8 @@ static int add_dirs(struct tagindex *index, const struct step *steps, size_t cou
 	while (count--) {
 		ret = add_node(index, &steps[count].st, &child);
 		if (ret >= 0)
+			change_name(index, parent, steps[count].name, child, true);
+		if (ret >= 0)
 			ret = run(index, ST_NAME_ADD, parent, steps[count].name, 0, child, NULL);
 		if (ret >= 0)
 			ret = run(index, ST_NAME_DROP_OTHERS, parent, steps[count].name, 0, child,
@@ -206,6 +208,7 @@ static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 	/* Nearly always, in a rebuild. */
 	if (same_tags(index, id, tags))
 		return 0;
+	change_tags(index, id, tags);
 	ret = run1(index, ST_FILE_TAG_DROP, id);
 	for (i = 0; i < tags->count && ret >= 0; i++) {
 		ret = run_tag(index, ST_TAG_ADD, tags->tag[i], NULL);
@@ -274,9 +277,11 @@ static int add_link(struct tagindex *index, int64_t id, size_t position, const s
 
 static int set_links(struct tagindex *index, int64_t id, const struct links *links)
 {
-	int ret = run1(index, ST_LINK_DROP, id);
 	size_t i;
+	int ret;
 
+	change_links(index, id, links);
+	ret = run1(index, ST_LINK_DROP, id);
 	for (i = 0; i < links->count && ret >= 0; i++)
 		ret = add_link(index, id, i, &links->link[i]);
 	return ret;
@@ -298,6 +303,7 @@ static int add_name(struct tagindex *index, int64_t parent, const char *name, in
 	int64_t old = id;
 	int ret = run(index, ST_NAME_FIND, parent, name, 0, 0, &old);
 
+	change_name(index, parent, name, id, S_ISDIR(st->st_mode) || st->st_nlink == 1);
 	if (ret >= 0)
 		ret = run(index, ST_NAME_ADD, parent, name, 0, id, NULL);
 	if (ret >= 0 && old != id)
@@ -427,8 +433,11 @@ static int record_name(struct tagindex *index, const struct index_name *name, in
 		ret = run(index, ST_NAME_FIND, parent, name->name, 0, 0, old);
 	if (ret < 0)
 		return ret;
-	if (fstatat(name->dir, name->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(name->dir, name->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (*old)
+			change_name_gone(index, parent, name->name);
 		return parent ? run(index, ST_NAME_DROP, parent, name->name, 0, 0, NULL) : 0;
+	}
 	ret = find_node(index, &st, &child);
 	if (ret < 0)
 		return ret;

@@ -21,6 +21,8 @@
 /* Names in the root of LOWER and of the mount that are not files of the tree. */
 #define INDEX_DIR_NAME ".disgrafs"
 #define GRAPH_NAME ".graph"
+/* On .graph and on the root, not listed: how the disgrafs command finds LOWER. */
+#define LOWER_XATTR "user.disgrafs.lower"
 
 struct policy;
 struct graph;
@@ -90,6 +92,8 @@ void file_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
 		    struct fuse_file_info *fi);
+void file_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+	       struct fuse_pollhandle *ph);
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -123,6 +127,24 @@ void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name);
  */
 void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_file_info *fi);
 void backing_release(struct node *node, void *fs);
+
+/* lower.c */
+/*
+ * An O_PATH descriptor of the lower directory, locked until the process ends, or -1
+ * after saying why not.
+ */
+int lower_open(const char *path);
+/* It is on overlayfs or the like. */
+bool lower_is_stacked(int fd);
+
+/* background.c */
+/*
+ * Returns in the daemon-to-be alone, or -errno. The caller's process ends when the
+ * daemon is ready, or with it.
+ */
+int background_start(const struct options *opt);
+/* Leaves whoever started the daemon; nothing in the foreground. */
+void background_ready(void);
 
 /* log.c: to stderr until log_to_syslog(). */
 void log_to_syslog(void);

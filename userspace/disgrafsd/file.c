@@ -9,9 +9,11 @@
  */
 #include "disgrafsd.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "tagging.h"
 
 /*
@@ -19,6 +21,12 @@
  * buffers are the daemon's, and the kernel bypassed its own cache already.
  */
 #define KEEP_FLAGS (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC | O_NOATIME | O_NONBLOCK | O_LARGEFILE)
+
+/* The one file that is virtual. */
+static bool is_events(fuse_ino_t ino)
+{
+	return ino & NODE_VIRTUAL;
+}
 
 static int open_node(const struct node *node, int flags)
 {
@@ -67,9 +75,14 @@ static void drop_handle(const struct fuse_file_info *fi)
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *node = req_node(req, ino);
+	struct node *node;
 	int fd;
 
+	if (is_events(ino)) {
+		events_open(req, fi);
+		return;
+	}
+	node = req_node(req, ino);
 	if (!node)
 		return;
 	/*
@@ -159,9 +172,14 @@ void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
-	struct node *node = req_node(req, ino);
+	struct node *node;
 	int fd, temp;
 
+	if (is_events(ino)) {
+		events_read(req, size, fi);
+		return;
+	}
+	node = req_node(req, ino);
 	if (!node)
 		return;
 	fd = file_fd(node, fi, O_RDONLY, &temp);
@@ -247,13 +265,31 @@ void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *node = (fi->flags & O_ACCMODE) != O_RDONLY ? node_get(&fs->nodes, ino) : NULL;
+	struct node *node;
 
+	if (is_events(ino)) {
+		events_release(req, fi);
+		return;
+	}
+	node = (fi->flags & O_ACCMODE) != O_RDONLY ? node_get(&fs->nodes, ino) : NULL;
 	drop_handle(fi);
 	fuse_reply_err(req, 0);
 	if (node)
 		tagging_written(fs, node);
 	node_put(&fs->nodes, node);
+}
+
+/* Everything but the events is always ready. */
+void file_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+	       struct fuse_pollhandle *ph)
+{
+	if (is_events(ino)) {
+		events_poll(req, fi, ph);
+		return;
+	}
+	if (ph)
+		fuse_pollhandle_destroy(ph);
+	fuse_reply_poll(req, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 }
 
 void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

@@ -18,10 +18,12 @@
 #include "vnode.h"
 
 /* Names of everybody's files are to be seen here. */
-static mode_t dir_mode(const struct disgrafsd *fs, const struct vnode *dir)
+static mode_t node_mode(const struct disgrafsd *fs, const struct vnode *dir)
 {
 	mode_t mode = fs->multiuser && !fs->opt.share_graph ? 0500 : 0555;
 
+	if (dir->kind == GRAPH_EVENTS)
+		return mode & 0444;
 	return dir->kind == GRAPH_TAGS || dir->kind == GRAPH_TAG ? mode | 0200 : mode;
 }
 
@@ -40,8 +42,11 @@ static void fill_attr(struct graph *graph, const struct vnode *node, struct stat
 		st->st_mode = S_IFLNK | 0777;
 		st->st_nlink = 1;
 		st->st_size = strlen(node->arg);
+	} else if (node->kind == GRAPH_EVENTS) {
+		st->st_mode = S_IFREG | node_mode(fs, node);
+		st->st_nlink = 1;
 	} else {
-		st->st_mode = S_IFDIR | dir_mode(fs, node);
+		st->st_mode = S_IFDIR | node_mode(fs, node);
 		st->st_nlink = 2;
 	}
 	st->st_atim = graph->changed;
@@ -239,7 +244,7 @@ void graph_readdir(struct graph *graph, fuse_req_t req, fuse_ino_t ino, size_t s
 	pthread_mutex_lock(&graph->lock);
 	dir = vnode_find(graph, ino);
 	errno = !buf ? ENOMEM : dir ? ENOTDIR : ESTALE;
-	if (buf && dir && dir->kind != GRAPH_LINK)
+	if (buf && dir && dir->kind != GRAPH_LINK && dir->kind != GRAPH_EVENTS)
 		listing = reading(graph, dir, off);
 	if (listing)
 		fuse_reply_buf(req, buf, fill(req, listing, buf, size, off, plus));

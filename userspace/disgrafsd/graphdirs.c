@@ -15,6 +15,8 @@
  *			one to each file that has such a link to PATH
  *	related/PATH/	a link to each file that has to do with PATH, the best first
  *	links/DIR/%2E/	for the directory DIR itself, also in related/
+ *	events		what changes, see events.h; not listed, because whoever reads all that
+ *			is listed would read for ever
  */
 #include "vnode.h"
 
@@ -35,6 +37,7 @@ static const char *const fixed_names[GRAPH_FIXED] = {
 	[GRAPH_FIND] = "find",
 	[GRAPH_LINKS] = "links",
 	[GRAPH_RELATED] = "related",
+	[GRAPH_EVENTS] = "events",
 };
 
 const char *graph_fixed_name(enum graph_kind kind)
@@ -159,7 +162,7 @@ static int list_root(struct listing *listing)
 	size_t i;
 	int ret = 0;
 
-	for (i = GRAPH_ROOT + 1; i < GRAPH_FIXED && !ret; i++)
+	for (i = GRAPH_ROOT + 1; i < GRAPH_EVENTS && !ret; i++)
 		ret = listing_add(listing, strdup(fixed_names[i]), i, strdup(""), 0);
 	return ret;
 }
@@ -516,8 +519,8 @@ struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *na
 	graph_refresh(graph);
 	if (dir->kind == GRAPH_ROOT)
 		return find_fixed(graph, name);
-	errno = dir->kind == GRAPH_LINK ? ENOTDIR : ENOENT;
-	if (dir->kind == GRAPH_LINK)
+	errno = dir->kind == GRAPH_LINK || dir->kind == GRAPH_EVENTS ? ENOTDIR : ENOENT;
+	if (errno == ENOTDIR)
 		return NULL;
 	if (dir->kind == GRAPH_FIND)
 		return graph->index ? find_expression(graph, dir, name) : NULL;

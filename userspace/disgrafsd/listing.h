@@ -17,6 +17,7 @@ enum graph_kind {
 	GRAPH_FIND,
 	GRAPH_LINKS,
 	GRAPH_RELATED,
+	GRAPH_EVENTS,
 	/* Those above are there once. */
 	GRAPH_TAG,
 	GRAPH_ANY_OF,

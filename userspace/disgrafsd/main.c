@@ -4,16 +4,16 @@
  */
 #include "disgrafsd.h"
 
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <syslog.h>
 
+#include "behind.h"
+#include "events.h"
 #include "extract.h"
 #include "graph.h"
 #include "policy.h"
@@ -42,16 +42,6 @@ static size_t raise_fd_limit(void)
 	setrlimit(RLIMIT_NOFILE, &rl);
 	getrlimit(RLIMIT_NOFILE, &rl);
 	return rl.rlim_cur;
-}
-
-static bool is_stacked(int fd)
-{
-	struct statfs sf;
-
-	if (fstatfs(fd, &sf) < 0)
-		return false;
-	return sf.f_type == OVERLAYFS_SUPER_MAGIC || sf.f_type == FUSE_SUPER_MAGIC ||
-	       sf.f_type == ECRYPTFS_SUPER_MAGIC;
 }
 
 static void add_mount_option(struct disgrafsd *fs, const char *option)
@@ -109,21 +99,22 @@ static int mount_and_serve(struct disgrafsd *fs)
 		goto signals;
 	if (fs->opt.module)
 		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy);
-	if (fuse_daemonize(fs->opt.foreground) < 0)
-		goto unmount;
-	if (!fs->opt.foreground)
-		log_to_syslog();
 	tagging_start(fs);
 	extract_start(fs);
 	fs->graph = graph_new(fs);
 	if (!fs->graph)
 		goto unmount;
+	behind_start(fs);
 	if (fs->policy)
-		policy_bind(fs->policy);
+		policy_bind(fs->policy, background_ready);
+	else
+		background_ready();
 	ret = serve(fs);
 	if (ret < 0)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
 unmount:
+	events_stop(fs);
+	behind_stop(fs);
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
 	extract_stop();
@@ -146,29 +137,36 @@ int main(int argc, char *argv[])
 
 	options_parse(&fs.opt, argc, argv);
 	max_fds = raise_fd_limit();
-	fd = open(fs.opt.lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		log_msg(LOG_ERR, "%s: %s", fs.opt.lower, strerror(errno));
-		return 1;
+	fd = lower_open(fs.opt.lower);
+	if (fd < 0)
+		return fs.opt.failure;
+	if (fs.opt.fake)
+		return 0;
+	if (chdir("/") < 0)
+		return fs.opt.failure;
+	ret = fs.opt.foreground ? 0 : background_start(&fs.opt);
+	if (ret < 0) {
+		log_msg(LOG_ERR, "cannot become a daemon: %s", strerror(-ret));
+		return fs.opt.failure;
 	}
 	ret = creds_init(&fs);
 	if (ret < 0) {
 		log_msg(LOG_ERR, "cannot act for other users: %s", strerror(-ret));
-		return 1;
+		return fs.opt.failure;
 	}
-	fs.opt.stacked_lower = is_stacked(fd);
+	fs.opt.stacked_lower = lower_is_stacked(fd);
 	fs.stateless_dirs = dir_offsets_are_stable(fd);
 	add_mount_options(&fs, fd);
 	ret = node_table_init(&fs.nodes, fd, FUSE_ROOT_ID,
 			      max_fds > 2 * SPARE_FDS ? max_fds - SPARE_FDS : max_fds / 2);
 	if (ret < 0) {
 		log_msg(LOG_ERR, "%s: %s", fs.opt.lower, strerror(-ret));
-		return 1;
+		return fs.opt.failure;
 	}
 	fs.nodes.release = backing_release;
 	fs.nodes.arg = &fs;
 
 	ret = mount_and_serve(&fs);
 	options_free(&fs.opt);
-	return ret < 0;
+	return ret < 0 ? fs.opt.failure : 0;
 }

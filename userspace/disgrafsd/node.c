@@ -199,6 +199,21 @@ struct node *node_find(struct node_table *table, const struct stat *st)
 	return node;
 }
 
+size_t node_ids(struct node_table *table, uint64_t **ids)
+{
+	const struct node *node;
+	size_t i, count = 0;
+
+	pthread_rwlock_rdlock(&table->lock);
+	*ids = calloc(table->count, sizeof(**ids));
+	for (i = 0; i < table->buckets && *ids; i++) {
+		for (node = table->by_id[i]; node; node = node->next_id)
+			(*ids)[count++] = node->id;
+	}
+	pthread_rwlock_unlock(&table->lock);
+	return count;
+}
+
 void node_put(struct node_table *table, struct node *node)
 {
 	if (!node || --node->refs)

@@ -66,6 +66,8 @@ void node_table_destroy(struct node_table *table);
 struct node *node_get(struct node_table *table, uint64_t id);
 /* The same by lower inode. */
 struct node *node_find(struct node_table *table, const struct stat *st);
+/* The ids of all there are now, in an array to be freed. */
+size_t node_ids(struct node_table *table, uint64_t **ids);
 void node_put(struct node_table *table, struct node *node);
 
 /*

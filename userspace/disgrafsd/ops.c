@@ -579,6 +579,7 @@ const struct fuse_lowlevel_ops disgrafsd_ops = {
 	.listxattr = xattr_list,
 	.removexattr = xattr_remove,
 	.create = file_create,
+	.poll = file_poll,
 	.write_buf = file_write_buf,
 	.forget_multi = op_forget_multi,
 	.fallocate = file_fallocate,

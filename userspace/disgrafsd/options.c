@@ -7,17 +7,28 @@
 #include <getopt.h>
 #include <limits.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define DEFAULT_TTL 86400
 #define DEFAULT_THREADS 10
 #define DEFAULT_POLICY "mdcache"
 #define DEFAULT_EXTRACT_TIMEOUT 30
 
-enum { OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_EXTRACT,
-	OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT };
+/* How mount(8) calls us for this type. */
+#define HELPER_NAME "mount.fuse.disgrafs"
+
+/* Exit statuses of mount(8). */
+#define MOUNT_USAGE 1
+#define MOUNT_FAILURE 32
+
+enum {
+	OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_FANOTIFY,
+	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_REMOUNT
+};
 
 static const struct option long_options[] = {
 	{ "ttl",	required_argument, NULL, OPT_TTL },
@@ -28,6 +39,7 @@ static const struct option long_options[] = {
 	{ "no-extract",	no_argument,	   NULL, OPT_NO_EXTRACT },
 	{ "extractor",	required_argument, NULL, OPT_EXTRACTOR },
 	{ "extract-timeout", required_argument, NULL, OPT_EXTRACT_TIMEOUT },
+	{ "no-fanotify", no_argument,	   NULL, OPT_NO_FANOTIFY },
 	{ "foreground",	no_argument,	   NULL, 'f' },
 	{ "debug",	no_argument,	   NULL, 'd' },
 	{ "help",	no_argument,	   NULL, 'h' },
@@ -51,13 +63,20 @@ static void help(void)
 	       "                   what looks into them (" EXTRACTOR ")\n"
 	       "  --extract-timeout SECONDS\n"
 	       "                   how long that may take for a file (%d)\n"
-	       "  -o OPTION,...    mount options, see mount.fuse3(8)\n"
+	       "  --no-fanotify    do not notice what others change in LOWER\n"
+	       "  -o OPTION,...    mount options, see mount.fuse3(8); also ttl=SECONDS, nomodule,\n"
+	       "                   policy=NAME, threads=N, sharegraph, noextract,\n"
+	       "                   extractor=PROGRAM, extract-timeout=SECONDS and nofanotify\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
-	       "  -V, --version    the version\n",
+	       "  -V, --version    the version\n"
+	       "\n"
+	       "Also: mount -t fuse.disgrafs LOWER MOUNT [-o OPTION,...]\n",
 	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS, DEFAULT_EXTRACT_TIMEOUT);
 }
+
+static int usage_status = 2;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *fmt, ...)
 {
@@ -68,16 +87,17 @@ static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *fm
 	vfprintf(stderr, fmt, ap);
 	fprintf(stderr, "\nTry 'disgrafsd --help'.\n");
 	va_end(ap);
-	exit(2);
+	exit(usage_status);
 }
 
-static double parse_ttl(const char *arg)
+/* @option: "--ttl " or "ttl=", for the message; the same for those that follow. */
+static double parse_ttl(const char *option, const char *arg)
 {
 	char *end;
 	double ttl = strtod(arg, &end);
 
 	if (end == arg || *end || !isfinite(ttl) || ttl < 0 || ttl > UINT32_MAX)
-		usage("--ttl %s: not a number of seconds", arg);
+		usage("%s%s: not a number of seconds", option, arg);
 	return ttl;
 }
 
@@ -87,12 +107,100 @@ static unsigned int parse_number(const char *option, const char *arg)
 	long n = strtol(arg, &end, 10);
 
 	if (end == arg || *end || n < 1 || n > 100000)
-		usage("%s %s: not a number from 1 to 100000", option, arg);
+		usage("%s%s: not a number from 1 to 100000", option, arg);
 	return n;
 }
 
+static void set_policy(struct options *opt, const char *option, const char *arg)
+{
+	if (!*arg || strlen(arg) >= EXTFUSE_POLICY_NAME_LEN || strchr(arg, '/'))
+		usage("%s%s: not the name of a policy", option, arg);
+	free(opt->policy);
+	opt->policy = strdup(arg);
+}
+
+static void set_extractor(struct options *opt, const char *option, const char *arg)
+{
+	/* The daemon works in another directory. */
+	if (*arg != '/')
+		usage("%s%s: not an absolute path", option, arg);
+	free(opt->extractor);
+	opt->extractor = strdup(arg);
+}
+
+/* What -o can say of it; the rest is libfuse's and the kernel's. */
+static const struct fuse_opt mount_options[] = {
+	FUSE_OPT_KEY("ttl=", OPT_TTL),
+	FUSE_OPT_KEY("nomodule", OPT_NO_MODULE),
+	FUSE_OPT_KEY("policy=", OPT_POLICY),
+	FUSE_OPT_KEY("threads=", OPT_THREADS),
+	FUSE_OPT_KEY("sharegraph", OPT_SHARE_GRAPH),
+	FUSE_OPT_KEY("noextract", OPT_NO_EXTRACT),
+	FUSE_OPT_KEY("extractor=", OPT_EXTRACTOR),
+	FUSE_OPT_KEY("extract-timeout=", OPT_EXTRACT_TIMEOUT),
+	FUSE_OPT_KEY("nofanotify", OPT_NO_FANOTIFY),
+	FUSE_OPT_KEY("remount", OPT_REMOUNT),
+	/* Of /etc/fstab, for others than us. */
+	FUSE_OPT_KEY("defaults", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("auto", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("noauto", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("user", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("user=", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("users", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("nouser", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("owner", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("group", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("_netdev", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("nofail", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("comment=", FUSE_OPT_KEY_DISCARD),
+	/* The kernel's defaults, which libfuse does not know by name. */
+	FUSE_OPT_KEY("relatime", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_KEY("nolazytime", FUSE_OPT_KEY_DISCARD),
+	FUSE_OPT_END
+};
+
+static int mount_option(void *data, const char *arg, int key, struct fuse_args *args)
+{
+	const char *value = strchr(arg, '=');
+	struct options *opt = data;
+
+	(void)args;
+	switch (key) {
+	case OPT_TTL:
+		opt->ttl = parse_ttl("ttl=", value + 1);
+		return 0;
+	case OPT_NO_MODULE:
+		opt->module = false;
+		return 0;
+	case OPT_POLICY:
+		set_policy(opt, "policy=", value + 1);
+		return 0;
+	case OPT_THREADS:
+		opt->threads = parse_number("threads=", value + 1);
+		return 0;
+	case OPT_SHARE_GRAPH:
+		opt->share_graph = true;
+		return 0;
+	case OPT_NO_EXTRACT:
+		opt->extract = false;
+		return 0;
+	case OPT_EXTRACTOR:
+		set_extractor(opt, "extractor=", value + 1);
+		return 0;
+	case OPT_EXTRACT_TIMEOUT:
+		opt->extract_timeout = parse_number("extract-timeout=", value + 1);
+		return 0;
+	case OPT_NO_FANOTIFY:
+		opt->fanotify = false;
+		return 0;
+	case OPT_REMOUNT:
+		usage("remount: not possible; unmount it and mount it again");
+	}
+	return strncasecmp(arg, "x-", 2) != 0;
+}
+
 /* The existing directory @path made absolute, or an error message and exit. */
-static char *directory(const char *path)
+static char *directory(const struct options *opt, const char *path)
 {
 	struct stat st;
 	char *abs;
@@ -103,7 +211,7 @@ static char *directory(const char *path)
 		return abs;
 	fprintf(stderr, "disgrafsd: %s: %s\n", path,
 		errno == ENOTDIR ? "not a directory" : strerror(errno));
-	exit(1);
+	exit(opt->failure);
 }
 
 static bool inside(const char *path, const char *dir)
@@ -115,36 +223,46 @@ static bool inside(const char *path, const char *dir)
 	return !strncmp(path, dir, len) && path[len] == '/';
 }
 
-void options_parse(struct options *opt, int argc, char *argv[])
+static void find_directories(struct options *opt, const char *lower, const char *mountpoint)
+{
+	opt->lower = directory(opt, lower);
+	opt->mountpoint = directory(opt, mountpoint);
+	if (inside(opt->lower, opt->mountpoint)) {
+		fprintf(stderr, "disgrafsd: %s: inside the mount point %s\n", opt->lower,
+			opt->mountpoint);
+		exit(opt->failure);
+	}
+	/* Otherwise every lookup of the mount point would come back to us. */
+	if (inside(opt->mountpoint, opt->lower)) {
+		fprintf(stderr, "disgrafsd: %s: inside the lower directory %s\n", opt->mountpoint,
+			opt->lower);
+		exit(opt->failure);
+	}
+}
+
+static void add_options(struct options *opt, const char *options)
+{
+	fuse_opt_add_arg(&opt->fuse_args, "-o");
+	fuse_opt_add_arg(&opt->fuse_args, options);
+}
+
+static void parse_command(struct options *opt, int argc, char *argv[])
 {
 	int c;
 
-	memset(opt, 0, sizeof(*opt));
-	opt->ttl = DEFAULT_TTL;
-	opt->threads = DEFAULT_THREADS;
-	opt->policy = DEFAULT_POLICY;
-	opt->extract = true;
-	opt->extractor = EXTRACTOR;
-	opt->extract_timeout = DEFAULT_EXTRACT_TIMEOUT;
-	opt->module = true;
-	opterr = 0;
-	fuse_opt_add_arg(&opt->fuse_args, "disgrafsd");
 	while ((c = getopt_long(argc, argv, ":o:fdhV", long_options, NULL)) != -1) {
 		switch (c) {
 		case OPT_TTL:
-			opt->ttl = parse_ttl(optarg);
+			opt->ttl = parse_ttl("--ttl ", optarg);
 			break;
 		case OPT_NO_MODULE:
 			opt->module = false;
 			break;
 		case OPT_POLICY:
-			if (!*optarg || strlen(optarg) >= EXTFUSE_POLICY_NAME_LEN ||
-			    strchr(optarg, '/'))
-				usage("--policy %s: not the name of a policy", optarg);
-			opt->policy = optarg;
+			set_policy(opt, "--policy ", optarg);
 			break;
 		case OPT_THREADS:
-			opt->threads = parse_number("--threads", optarg);
+			opt->threads = parse_number("--threads ", optarg);
 			break;
 		case OPT_SHARE_GRAPH:
 			opt->share_graph = true;
@@ -153,17 +271,16 @@ void options_parse(struct options *opt, int argc, char *argv[])
 			opt->extract = false;
 			break;
 		case OPT_EXTRACTOR:
-			/* The daemon works in another directory. */
-			if (*optarg != '/')
-				usage("--extractor %s: not an absolute path", optarg);
-			opt->extractor = optarg;
+			set_extractor(opt, "--extractor ", optarg);
 			break;
 		case OPT_EXTRACT_TIMEOUT:
-			opt->extract_timeout = parse_number("--extract-timeout", optarg);
+			opt->extract_timeout = parse_number("--extract-timeout ", optarg);
+			break;
+		case OPT_NO_FANOTIFY:
+			opt->fanotify = false;
 			break;
 		case 'o':
-			fuse_opt_add_arg(&opt->fuse_args, "-o");
-			fuse_opt_add_arg(&opt->fuse_args, optarg);
+			add_options(opt, optarg);
 			break;
 		case 'd':
 			fuse_opt_add_arg(&opt->fuse_args, "-d");
@@ -184,27 +301,84 @@ void options_parse(struct options *opt, int argc, char *argv[])
 			usage("%s: unknown option", argv[optind - 1]);
 		}
 	}
+}
+
+static void enter_namespace(const struct options *opt, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0) {
+		fprintf(stderr, "disgrafsd: %s: %s\n", path, strerror(errno));
+		exit(opt->failure);
+	}
+	close(fd);
+}
+
+/* SOURCE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE] */
+static void parse_helper(struct options *opt, int argc, char *argv[])
+{
+	int c;
+
+	usage_status = MOUNT_USAGE;
+	opt->failure = MOUNT_FAILURE;
+	prctl(PR_SET_NAME, "disgrafsd");
+	/* As with other types; FUSE's own default is the other way round. */
+	if (geteuid() == 0)
+		add_options(opt, "dev,suid");
+	while ((c = getopt(argc, argv, ":sfnvN:o:t:")) != -1) {
+		switch (c) {
+		case 'f':
+			opt->fake = true;
+			break;
+		case 'N':
+			enter_namespace(opt, optarg);
+			break;
+		case 'o':
+			add_options(opt, optarg);
+			break;
+		case 's':
+		case 'n':
+		case 'v':
+		case 't':
+			break;
+		case ':':
+			usage("%s: needs a value", argv[optind - 1]);
+		default:
+			usage("-%c: unknown option", optopt);
+		}
+	}
+}
+
+void options_parse(struct options *opt, int argc, char *argv[])
+{
+	memset(opt, 0, sizeof(*opt));
+	opt->ttl = DEFAULT_TTL;
+	opt->threads = DEFAULT_THREADS;
+	opt->policy = strdup(DEFAULT_POLICY);
+	opt->module = true;
+	opt->fanotify = true;
+	opt->extract = true;
+	opt->extractor = strdup(EXTRACTOR);
+	opt->extract_timeout = DEFAULT_EXTRACT_TIMEOUT;
+	opt->failure = 1;
+	opterr = 0;
+	fuse_opt_add_arg(&opt->fuse_args, "disgrafsd");
+	if (!strcmp(program_invocation_short_name, HELPER_NAME))
+		parse_helper(opt, argc, argv);
+	else
+		parse_command(opt, argc, argv);
 	if (argc - optind != 2)
 		usage("needs a lower directory and a mount point");
-
-	opt->lower = directory(argv[optind]);
-	opt->mountpoint = directory(argv[optind + 1]);
-	if (inside(opt->lower, opt->mountpoint)) {
-		fprintf(stderr, "disgrafsd: %s: inside the mount point %s\n", opt->lower,
-			opt->mountpoint);
-		exit(1);
-	}
-	/* Otherwise every lookup of the mount point would come back to us. */
-	if (inside(opt->mountpoint, opt->lower)) {
-		fprintf(stderr, "disgrafsd: %s: inside the lower directory %s\n", opt->mountpoint,
-			opt->lower);
-		exit(1);
-	}
+	if (fuse_opt_parse(&opt->fuse_args, opt, mount_options, mount_option) < 0)
+		exit(usage_status);
+	find_directories(opt, argv[optind], argv[optind + 1]);
 }
 
 void options_free(struct options *opt)
 {
 	free(opt->lower);
 	free(opt->mountpoint);
+	free(opt->policy);
+	free(opt->extractor);
 	fuse_opt_free_args(&opt->fuse_args);
 }

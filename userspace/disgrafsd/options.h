@@ -7,15 +7,18 @@
 
 struct options {
 	char *lower, *mountpoint;	/* absolute */
-	const char *policy;
+	char *policy;
 	double ttl;			/* seconds */
 	unsigned int threads;
 	bool extract;			/* look into files, with: */
-	const char *extractor;
+	char *extractor;
 	unsigned int extract_timeout;	/* seconds */
 	bool module;
 	bool foreground;
 	bool share_graph;
+	bool fanotify;			/* notice what others do in LOWER */
+	bool fake;			/* look at everything, mount nothing */
+	int failure;			/* exit status */
 	bool stacked_lower;		/* LOWER is on overlayfs or the like */
 	struct fuse_args fuse_args;	/* what -o and -d gave */
 };

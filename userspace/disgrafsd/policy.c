@@ -32,6 +32,7 @@ struct policy {
 	int mount_fd;		/* O_PATH; -1 once bound */
 	int backing_map;	/* -1: the policy has none */
 	pthread_t binder;
+	void (*done)(void);	/* called by it at last */
 	bool binding;		/* there is a binder to wait for */
 	uint64_t conn;
 	atomic_bool bound;	/* @conn is good */
@@ -88,17 +89,22 @@ static void *bind_mount(void *arg)
 	/* a descriptor on the mount would keep it busy */
 	close(policy->mount_fd);
 	policy->mount_fd = -1;
+	policy->done();
 	return NULL;
 }
 
-void policy_bind(struct policy *policy)
+void policy_bind(struct policy *policy, void (*done)(void))
 {
-	int err = pthread_create(&policy->binder, NULL, bind_mount, policy);
+	int err;
 
+	policy->done = done;
+	err = pthread_create(&policy->binder, NULL, bind_mount, policy);
 	policy->binding = !err;
-	if (err)
+	if (err) {
 		log_msg(LOG_WARNING, "policy %s: %s: serving as a plain FUSE file system",
 			policy->name, strerror(err));
+		done();
+	}
 }
 
 /* The binding ends with the mount. */

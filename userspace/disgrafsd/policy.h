@@ -15,8 +15,11 @@ struct policy;
  * in one line, when the mount has to do without. @name must stay.
  */
 struct policy *policy_load(const char *mountpoint, const char *name);
-/* Binds the mount, in a thread of its own: it can be bound only once it is served. */
-void policy_bind(struct policy *policy);
+/*
+ * Binds the mount, in a thread of its own: it can be bound only once it is served.
+ * @done is called when that is over, however it went.
+ */
+void policy_bind(struct policy *policy, void (*done)(void));
 void policy_stop(struct policy *policy);
 
 /*

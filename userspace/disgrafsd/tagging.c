@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include "extract.h"
-#include "index.h"
 
 /* Names of one file that are reported at a time; hardly any file has more. */
 #define MAX_NAMES 64
@@ -264,13 +263,29 @@ void tagging_path_changed(struct disgrafsd *fs, int fd, int dir, const char *nam
 	complain(fs, index_sync_file(fs->index, fd, &at, 1));
 }
 
+void tagging_names_changed(struct disgrafsd *fs, const struct index_name *names, size_t count)
+{
+	if (!fs->index)
+		return;
+	tagging_flush(fs);
+	complain(fs, index_sync_names(fs->index, names, count));
+}
+
+/* How many rebuilds were asked for since the last one under way began, and that one. */
+static _Atomic unsigned int rebuilds;
+
 /* Has nothing of the daemon's but a descriptor of its own: the daemon may end meanwhile. */
 static void *rebuild(void *arg)
 {
-	int root = (intptr_t)arg, ret = index_rebuild(root, NULL, NULL);
+	int root = (intptr_t)arg, ret;
+	unsigned int asked;
 
-	if (ret < 0)
-		log_msg(LOG_ERR, "cannot rebuild the index: %s", strerror(-ret));
+	do {
+		asked = rebuilds;
+		ret = index_rebuild(root, NULL, NULL);
+		if (ret < 0)
+			log_msg(LOG_ERR, "cannot rebuild the index: %s", strerror(-ret));
+	} while (atomic_fetch_sub(&rebuilds, asked) != asked);
 	extract_wake();
 	close(root);
 	return NULL;
@@ -289,8 +304,24 @@ static void start_rebuild(struct disgrafsd *fs)
 		log_msg(LOG_ERR, "cannot rebuild the index: out of resources");
 		if (root >= 0)
 			close(root);
+		rebuilds = 0;
 	}
 	pthread_attr_destroy(&attr);
+}
+
+void tagging_missed(struct disgrafsd *fs)
+{
+	if (fs->index)
+		index_mark_stale(fs->index);
+}
+
+void tagging_rebuild(struct disgrafsd *fs)
+{
+	if (!fs->index)
+		return;
+	index_mark_stale(fs->index);
+	if (!atomic_fetch_add(&rebuilds, 1))
+		start_rebuild(fs);
 }
 
 void tagging_start(struct disgrafsd *fs)
@@ -311,6 +342,7 @@ void tagging_start(struct disgrafsd *fs)
 	log_msg(LOG_NOTICE, "%s/" INDEX_DIR ": the index is %s: rebuilding it in the background",
 		fs->opt.lower, state & INDEX_NEW ? "new" : state & INDEX_UNCLEAN ?
 		"of a server that did not end properly" : "out of date");
+	rebuilds = 1;
 	start_rebuild(fs);
 }
 

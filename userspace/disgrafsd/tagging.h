@@ -7,6 +7,7 @@
 #define DISGRAFSD_TAGGING_H
 
 #include "disgrafsd.h"
+#include "index.h"
 #include "tags.h"
 
 /* Opens the index, or makes it; without one everything else here does nothing. */
@@ -27,5 +28,11 @@ void tagging_written(struct disgrafsd *fs, const struct node *node);
 void tagging_file_changed(struct disgrafsd *fs, struct node *node);
 /* The same for an O_PATH descriptor of the file @name in the directory @dir. */
 void tagging_path_changed(struct disgrafsd *fs, int fd, int dir, const char *name);
+/* What somebody else did to names in LOWER. */
+void tagging_names_changed(struct disgrafsd *fs, const struct index_name *names, size_t count);
+/* Something changed in LOWER that nobody will look at. */
+void tagging_missed(struct disgrafsd *fs);
+/* Has the index made anew, in the background, from what is there now or later. */
+void tagging_rebuild(struct disgrafsd *fs);
 
 #endif

@@ -15,9 +15,6 @@
 #include "tagging.h"
 #include "vnode.h"
 
-/* On .graph and on the root, not listed: how the disgrafs command finds LOWER. */
-#define LOWER_XATTR "user.disgrafs.lower"
-
 #define ACL_XATTR "system.posix_acl_access"
 
 /*

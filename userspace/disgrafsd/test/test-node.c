@@ -182,6 +182,23 @@ static void names(void **state)
 	node_put(&table, a);
 }
 
+static void all_ids(void **state)
+{
+	struct node *node = look_up("a");
+	uint64_t *ids, sum;
+
+	(void)state;
+	assert_int_equal(node_ids(&table, &ids), 2);
+	sum = ids[0] + ids[1];
+	assert_int_equal(sum, ROOT_ID + node->id);
+	free(ids);
+	node_forget(&table, node->id, 1);
+	node_put(&table, node);
+	assert_int_equal(node_ids(&table, &ids), 1);
+	assert_int_equal(ids[0], ROOT_ID);
+	free(ids);
+}
+
 static void *look_up_and_forget(void *arg)
 {
 	unsigned int seed = (uintptr_t)arg;
@@ -235,7 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_node_an_inode), TEST(ids_are_never_reused),
 		TEST(a_reference_outlives_the_forget), TEST(forgets_too_many), TEST(fills_up), TEST(names),
-		TEST(threads),
+		TEST(all_ids), TEST(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lower directory: whether it can be served.
+ */
+#include "disgrafsd.h"
+
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <syslog.h>
+#include <time.h>
+
+/* A daemon whose mount is gone may still have names to record. */
+#define LOCK_TRIES 50
+#define LOCK_WAIT_NS 60000000
+
+/* Another mount's root, for instance of this very LOWER over itself. */
+static bool is_mount(int fd)
+{
+	struct statfs sf;
+
+	return fstatfs(fd, &sf) == 0 && (unsigned int)sf.f_type == FUSE_SUPER_MAGIC &&
+	       getxattr(fd_path(fd).path, LOWER_XATTR, NULL, 0) > 0;
+}
+
+/*
+ * The lock is on the directory of the index, which is what two daemons would spoil for
+ * each other: it needs no file and ends with the process. Where there is none and none
+ * can be made, as in a directory that is read-only, there is nothing to spoil; and no
+ * lock either where the file system has none for directories (NFS).
+ */
+static int lock_index(int lower)
+{
+	struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
+	int fd, ret, tries = LOCK_TRIES;
+
+	mkdirat(lower, INDEX_DIR_NAME, 0700);
+	fd = openat(lower, INDEX_DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	while ((ret = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && --tries)
+		nanosleep(&wait, NULL);
+	/* Kept open. */
+	return ret < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+}
+
+int lower_open(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		log_msg(LOG_ERR, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (is_mount(fd))
+		log_msg(LOG_ERR, "%s: is a mount of disgrafsd already", path);
+	else if (lock_index(fd) < 0)
+		log_msg(LOG_ERR, "%s: already served by another disgrafsd", path);
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
+bool lower_is_stacked(int fd)
+{
+	struct statfs sf;
+
+	if (fstatfs(fd, &sf) < 0)
+		return false;
+	return sf.f_type == OVERLAYFS_SUPER_MAGIC || sf.f_type == FUSE_SUPER_MAGIC ||
+	       sf.f_type == ECRYPTFS_SUPER_MAGIC;
+}
