@@ -86,7 +86,7 @@ errors()
 	disgrafs find 2>/dev/null; [ $? = 2 ] || return
 	disgrafs tags --nonsense 2>/dev/null; [ $? = 2 ] || return
 	disgrafs find -C /proc a 2>/dev/null; [ $? = 1 ] || return
-	for c in tag untag tags find link unlink links facts related graph watch stats check reindex; do
+	for c in tag untag tags find warm link unlink links facts related graph watch stats check reindex; do
 		disgrafs $c --help >/dev/null || return
 	done
 	disgrafs --help >/dev/null && disgrafs --version >/dev/null

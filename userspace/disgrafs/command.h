@@ -34,6 +34,19 @@ int find_tree(const struct options *opt, struct tree *tree);
 /* @below as the user sees it, to be freed, or NULL. */
 char *tree_path(const struct tree *tree, const char *below);
 
+/* main.c: 0, or the exit status if one of them cannot be a tag. */
+int check_tags(const struct options *opt, int argc, char *argv[]);
+
+/* findcmd.c */
+typedef int (*found_fn)(const char *path, void *arg);
+/*
+ * Calls @fn for each file that matches the expression in @argv, with its path as the
+ * user sees it, until that returns not 0. Returns the exit status.
+ */
+int find_files(const struct options *opt, int argc, char *argv[], found_fn fn, void *arg);
+int cmd_find(const struct options *opt, int argc, char *argv[]);
+/* warm.c */
+int cmd_warm(const struct options *opt, int argc, char *argv[]);
 /* linkcmd.c. Each returns the exit status. */
 int cmd_link(const struct options *opt, int argc, char *argv[]);
 int cmd_unlink(const struct options *opt, int argc, char *argv[]);

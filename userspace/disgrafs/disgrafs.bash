@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find link unlink links facts related graph watch stats check reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find warm link unlink links facts related graph watch stats check reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -36,6 +36,7 @@ _disgrafs()
 		untag) word='--all --json --help' ;;
 		tags) word='--dir --prefix --null --json --help' ;;
 		find) word='--dir --tags --null --json --help' ;;
+		warm) word='--dir --tags --json --help' ;;
 		link) word='--json --help' ;;
 		unlink) word='--all --json --help' ;;
 		links|facts) word='--null --json --help' ;;
@@ -56,7 +57,7 @@ _disgrafs()
 		esac
 	done
 	case $command in
-	find)
+	find|warm)
 		_disgrafs_tags "$dir" "$cur"
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
 			'and or not tag: name: path: type: size: mtime: link: linked: hash: text:' -- "$cur")

@@ -113,7 +113,7 @@ static int change_tags(const struct options *opt, const char *file, enum change 
 	return ret;
 }
 
-static int check_tags(const struct options *opt, int argc, char *argv[])
+int check_tags(const struct options *opt, int argc, char *argv[])
 {
 	const char *problem;
 	int i;
@@ -174,7 +174,7 @@ static int file_tags(const struct options *opt, int argc, char *argv[])
 	return json && print_json(json) < 0 ? 1 : status;
 }
 
-/* ---- tags, find, reindex ---- */
+/* ---- tags, reindex ---- */
 
 struct output {
 	const struct options *opt;
@@ -196,26 +196,6 @@ static int print_tag(const char *tag, uint64_t files, void *arg)
 	json_object_object_add(object, "tag", json_bytes(tag));
 	json_object_object_add(object, "files", json_object_new_int64(files));
 	json_object_array_add(out->json, object);
-	return 0;
-}
-
-static int print_path(uint64_t ino, const char *path, void *arg)
-{
-	struct output *out = arg;
-	char *full = tree_path(out->tree, path);
-	struct json_object *object;
-
-	(void)ino;
-	if (!full)
-		return -ENOMEM;
-	if (out->json) {
-		object = json_object_new_object();
-		json_object_object_add(object, "path", json_bytes(full));
-		json_object_array_add(out->json, object);
-	} else {
-		print_line(out->opt, full);
-	}
-	free(full);
 	return 0;
 }
 
@@ -244,85 +224,6 @@ static int cmd_tags(const struct options *opt, int argc, char *argv[])
 	ret = tree_tags(&tree, opt->prefix ?: "", print_tag, &out, &error);
 	ret = finish(&out, ret, error);
 	tree_close(&tree);
-	return ret;
-}
-
-/* The arguments as one expression; with --tags each is a tag, whatever is in it. */
-static char *join_expression(const struct options *opt, int argc, char *argv[])
-{
-	char *text = NULL;
-	const char *p;
-	size_t size;
-	FILE *f;
-	int i;
-
-	f = open_memstream(&text, &size);
-	if (!f)
-		return NULL;
-	for (i = 0; i < argc; i++) {
-		fputs(i ? " " : "", f);
-		if (!opt->tags) {
-			fputs(argv[i], f);
-			continue;
-		}
-		fputc('"', f);
-		for (p = argv[i]; *p; p++) {
-			if (*p == '"' || *p == '\\')
-				fputc('\\', f);
-			fputc(*p, f);
-		}
-		fputc('"', f);
-	}
-	if (fclose(f)) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-static int check_expression(const struct options *opt, const char *text)
-{
-	struct expr_error error;
-	struct expr *expr = expr_parse(text, &error);
-	char problem[sizeof(error.message) + 40];
-
-	if (expr) {
-		expr_free(expr);
-		return 0;
-	}
-	snprintf(problem, sizeof(problem), "position %zu: %s", error.position, error.message);
-	return usage_error(opt, text, problem);
-}
-
-static int cmd_find(const struct options *opt, int argc, char *argv[])
-{
-	struct output out = { .opt = opt };
-	const char *error = NULL;
-	struct tree tree;
-	char *text;
-	int ret;
-
-	if (!argc)
-		return usage_error(opt, NULL, "needs an expression");
-	if (opt->tags) {
-		ret = check_tags(opt, argc, argv);
-		if (ret)
-			return ret;
-	}
-	text = join_expression(opt, argc, argv);
-	if (!text)
-		return fail(NULL, "%s", strerror(ENOMEM));
-	ret = check_expression(opt, text);
-	if (ret == 0)
-		ret = find_tree(opt, &tree);
-	if (ret == 0) {
-		out.tree = &tree;
-		out.json = opt->json ? json_object_new_array() : NULL;
-		ret = tree_search(&tree, text, print_path, &out, &error);
-		ret = finish(&out, ret, error);
-		tree_close(&tree);
-	}
-	free(text);
 	return ret;
 }
 
@@ -388,6 +289,9 @@ static const struct command commands[] = {
 	  "CP0jh", cmd_tags },
 	{ "find", "EXPRESSION... | --tags TAG...",
 	  "Print the files that match, or have all these tags", "C0jth", cmd_find },
+	{ "warm", "EXPRESSION... | --tags TAG...",
+	  "Have what matches at hand: names, attributes, and the data that is read first", "Cjth",
+	  cmd_warm },
 	{ "link", "FILE RELATION TARGET...", "Link a file to others", "jh", cmd_link },
 	{ "unlink", "FILE RELATION TARGET... | --all FILE RELATION", "Take links from a file",
 	  "ajh", cmd_unlink },
