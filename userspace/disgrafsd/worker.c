@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How long a process that ends may take to do so. */
+#define END_MS 1000
 #define MAX_FACTS 64
 #define MAX_KEY 32
 #define MAX_VALUE 1024
@@ -75,12 +77,15 @@ void worker_end(struct worker *worker)
 	worker->pid = 0;
 }
 
-/* Whether the process, which was to stay, is no more. It closes the socket first of all. */
+/*
+ * Whether the process, which was to stay, is no more. What it had open is closed in no
+ * certain order, the socket maybe a moment later than what it answers on.
+ */
 static bool has_ended(const struct worker *worker)
 {
 	struct pollfd fd = { worker->socket, 0, 0 };
 
-	return poll(&fd, 1, 0) != 0;
+	return poll(&fd, 1, END_MS) != 0;
 }
 
 /* ---- a question and its answer ---- */
@@ -166,7 +171,8 @@ int worker_look(struct worker *worker, int fd, const char *name, struct worker_a
 	if (!answer->buffer)
 		return -ENOMEM;
 	ret = exchange(worker, fd, name, answer->buffer, &size);
-	if (ret == 0 && has_ended(worker))
+	/* If it said something and ended then, the next question finds out. */
+	if (ret == 0 && !size && has_ended(worker))
 		ret = -EPIPE;
 	/* Not ready for another one. */
 	if (ret < 0)

@@ -144,7 +144,7 @@ static void hangs(void **state)
 	time_t start = time(NULL);
 
 	(void)state;
-	worker.timeout = 3;
+	worker.timeout = 5;
 	use("name, contents, out = next()\n"
 	    "out.write(b'type a/b\\n')\n"
 	    "out.flush()\n"
