@@ -5,13 +5,13 @@
 # system calls use. The daemon sees no more than it should, each answer that cannot
 # be right is refused and counted, and when the policy is gone nothing of it is left.
 #
-# In the environment: REQUESTS, about how many the policy is asked (2000); SEED.
+# In the environment: REQUESTS, about how many the policy is asked (800); SEED.
 
 tests=$(dirname "$(readlink -f "$0")")
 . "$tests/../lifecycle/lib.sh"
 here=$tests/../lifecycle
 
-: "${REQUESTS:=2000}"
+: "${REQUESTS:=800}"
 : "${SEED:=$((RANDOM * 32768 + RANDOM))}"
 tasks=2
 limit=/sys/module/extfuse/parameters/fault_limit

@@ -93,10 +93,14 @@ static bool pass(struct disgrafsd *fs, struct tagindex *index)
 
 	while (ret == 0 && index_next_job(index, &job) > 0) {
 		ret = look(fs, index, &job);
-		if (ret == -EPIPE && ++extract.restarts < MAX_RESTARTS)
-			ret = 0;	/* what it did not answer stays to be done */
-		else if (ret == 0)
+		if (ret == -EPIPE && ++extract.restarts < MAX_RESTARTS) {
+			/* Maybe by the file before: once more. After that it stays to be done. */
+			if (extract.restarts == 1)
+				job.node--;
+			ret = 0;
+		} else if (ret == 0) {
 			extract.restarts = 0;
+		}
 		/* Someone else writes to the index, or the disk is full: later. */
 		if (ret == -EBUSY)
 			extract_wake();
