@@ -85,6 +85,7 @@ check()
 	if "$@"; then
 		ktap_test_pass "$name"
 	else
+		sed 's/^/# daemon: /' "$dir/daemon.log" 2>/dev/null
 		ktap_test_fail "$name"
 	fi
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tags.h"
+
 int fail(const char *what, const char *fmt, ...)
 {
 	va_list ap;
@@ -27,6 +29,19 @@ int usage_error(const struct options *opt, const char *what, const char *problem
 	fail(what, "%s", problem);
 	fprintf(stderr, "Try 'disgrafs %s --help'.\n", opt->command->name);
 	return 2;
+}
+
+int check_tags(const struct options *opt, int argc, char *argv[])
+{
+	const char *problem;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		problem = tag_problem(argv[i]);
+		if (problem)
+			return usage_error(opt, argv[i], problem);
+	}
+	return 0;
 }
 
 void print_line(const struct options *opt, const char *line)

@@ -28,14 +28,13 @@ struct options {
 int fail(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same for wrong usage, which is 2. */
 int usage_error(const struct options *opt, const char *what, const char *problem);
+/* 0, or the exit status if one of them cannot be a tag. */
+int check_tags(const struct options *opt, int argc, char *argv[]);
 void print_line(const struct options *opt, const char *line);
 /* The tree of --dir, or of the current directory. 0 or the exit status. */
 int find_tree(const struct options *opt, struct tree *tree);
 /* @below as the user sees it, to be freed, or NULL. */
 char *tree_path(const struct tree *tree, const char *below);
-
-/* main.c: 0, or the exit status if one of them cannot be a tag. */
-int check_tags(const struct options *opt, int argc, char *argv[]);
 
 /* findcmd.c */
 typedef int (*found_fn)(const char *path, void *arg);

@@ -113,19 +113,6 @@ static int change_tags(const struct options *opt, const char *file, enum change 
 	return ret;
 }
 
-int check_tags(const struct options *opt, int argc, char *argv[])
-{
-	const char *problem;
-	int i;
-
-	for (i = 0; i < argc; i++) {
-		problem = tag_problem(argv[i]);
-		if (problem)
-			return usage_error(opt, argv[i], problem);
-	}
-	return 0;
-}
-
 static int cmd_tag(const struct options *opt, int argc, char *argv[])
 {
 	int ret;
