@@ -5,6 +5,7 @@
 # and the policy's learn of them.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 7.3
 
 # soon COMMAND...: before long.
 soon()

@@ -6,6 +6,7 @@
 # the program that looks.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 6.12
 extract=
 
 # soon WANTED COMMAND...: prints just that before long.

@@ -16,6 +16,7 @@ mkdir -p "$low" "$mnt"
 # Ways to serve, one after the other: "NAME OPTIONS". $VARIANTS in the environment
 # names those to test. Emulation is slow, so that by default it is the policy, which
 # has a validity of 0 too, on one kernel, and on the other what needs no module.
+given=${VARIANTS-}
 declare -A options_of=([plain]="--no-module" [ttl0]="--no-module --ttl 0" [policy]="--ttl 0")
 case $(uname -r) in
 6.12.*) : "${VARIANTS:=policy}" ;;
@@ -31,6 +32,19 @@ done
 
 # Looking into files takes time that most tests do not ask for.
 extract=--no-extract
+
+# once RELEASE: of the kernels that are tested in turn, run on this one, to save time.
+once()
+{
+	case $(uname -r) in
+	"$1".*) return ;;
+	6.12.*|7.3.*) [ -z "$given" ] || return ;;
+	*) return ;;
+	esac
+	ktap_print_header
+	ktap_skip_all "is run on Linux $1"
+	exit "$KSFT_SKIP"
+}
 
 # serve [OPTION...]: $low at $mnt, and wait until it is, and its index current.
 serve()

@@ -4,6 +4,7 @@
 # Mounting as people mount: mount(8), fstab, and what cannot be mounted.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 7.3
 
 type=fuse.disgrafs
 

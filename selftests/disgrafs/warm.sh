@@ -4,6 +4,7 @@
 # disgrafs warm: what it looked at costs the daemon nothing afterwards.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 6.12
 
 files=40
 

@@ -4,6 +4,7 @@
 # disgrafs watch, and .graph/events: every change is told, in order, once.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 7.3
 
 watcher=
 

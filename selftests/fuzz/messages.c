@@ -4,7 +4,7 @@
  * may bind and those who may not. model.c says of each whether it must be refused;
  * what the module says and which bindings there are must agree with that.
  *
- * In the environment: MESSAGES, how many (5000); CHANGES, of how many at the most one
+ * In the environment: MESSAGES, how many (20000); CHANGES, of how many at the most one
  * changes a binding (200), which takes as long as hundreds of others; SEED.
  */
 #define _GNU_SOURCE
@@ -731,7 +731,7 @@ int main(void)
 	srandom(seed);
 	changes_one_in = variable("CHANGES", 200);
 	begin();
-	fuzz(variable("MESSAGES", 5000));
+	fuzz(variable("MESSAGES", 20000));
 	ksft_test_result(!failures, "each message is answered, and done, as it must be\n");
 	ksft_test_result(all_commands(), "of every command some are accepted, and some refused\n");
 	ksft_test_result(end(), "the mounts can be bound afterwards\n");
