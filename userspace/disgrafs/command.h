@@ -3,6 +3,7 @@
 #ifndef DISGRAFS_COMMAND_H
 #define DISGRAFS_COMMAND_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 
 #include "tree.h"
@@ -31,6 +32,11 @@ int usage_error(const struct options *opt, const char *what, const char *problem
 /* 0, or the exit status if one of them cannot be a tag. */
 int check_tags(const struct options *opt, int argc, char *argv[]);
 void print_line(const struct options *opt, const char *line);
+/* The tree that @path is in. 0 or the exit status. */
+int tree_at(const char *path, struct tree *tree);
+/* The same, its index, and @path below its root. */
+int index_at(const char *path, struct tree *tree, struct tagindex **index, char **below);
+void close_index_at(struct tree *tree, struct tagindex *index, char *below);
 /* The tree of --dir, or of the current directory. 0 or the exit status. */
 int find_tree(const struct options *opt, struct tree *tree);
 /* @below as the user sees it, to be freed, or NULL. */
@@ -46,6 +52,14 @@ int find_files(const struct options *opt, int argc, char *argv[], found_fn fn, v
 int cmd_find(const struct options *opt, int argc, char *argv[]);
 /* warm.c */
 int cmd_warm(const struct options *opt, int argc, char *argv[]);
+/*
+ * What @fn says of each file, of one at least. It prints, with the file's name if there
+ * are @several, or adds to @json if that is not NULL. Both return the exit status.
+ */
+typedef int (*file_fn)(const struct options *opt, const char *file, bool several,
+		       struct json_object *json);
+int each_file(const struct options *opt, int argc, char *argv[], file_fn fn);
+
 /* linkcmd.c. Each returns the exit status. */
 int cmd_link(const struct options *opt, int argc, char *argv[]);
 int cmd_unlink(const struct options *opt, int argc, char *argv[]);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "print.h"
 
@@ -17,39 +16,6 @@
 
 /* Between the two looks at a tree that is in use. */
 #define SETTLE_NS 300000000
-
-/* The tree and index that @path is in, and its path below the root. 0 or the exit status. */
-static int open_at(const char *path, struct tree *tree, struct tagindex **index, char **below)
-{
-	int ret = tree_find(tree, path);
-	const char *error = NULL;
-
-	*index = NULL;
-	*below = NULL;
-	if (ret < 0)
-		return fail(path, "%s", ret == -ENOENT && access(path, F_OK) == 0 ?
-			    "no index here or above; 'disgrafs reindex' makes one" :
-			    strerror(-ret));
-	*below = tree_below(tree, path);
-	if (!*below) {
-		ret = fail(path, "%s", strerror(errno));
-	} else {
-		*index = tree_index(tree, INDEX_READ, &error);
-		ret = *index ? 0 : fail(path, "%s", error);
-	}
-	if (ret) {
-		free(*below);
-		tree_close(tree);
-	}
-	return ret;
-}
-
-static void close_at(struct tree *tree, struct tagindex *index, char *below)
-{
-	index_close(index);
-	free(below);
-	tree_close(tree);
-}
 
 /* ---- related ---- */
 
@@ -99,7 +65,7 @@ int cmd_related(const struct options *opt, int argc, char *argv[])
 
 	if (argc != 1)
 		return usage_error(opt, NULL, "needs one file");
-	ret = open_at(argv[0], &tree, &index, &below);
+	ret = index_at(argv[0], &tree, &index, &below);
 	if (ret)
 		return ret;
 	out.tree = &tree;
@@ -111,7 +77,7 @@ int cmd_related(const struct options *opt, int argc, char *argv[])
 	} else if (out.json) {
 		ret = print_json(out.json) < 0;
 	}
-	close_at(&tree, index, below);
+	close_index_at(&tree, index, below);
 	return ret;
 }
 
@@ -329,7 +295,7 @@ int cmd_graph(const struct options *opt, int argc, char *argv[])
 
 	if (argc != 1)
 		return usage_error(opt, NULL, "needs one file");
-	ret = open_at(argv[0], &tree, &graph.index, &below);
+	ret = index_at(argv[0], &tree, &graph.index, &below);
 	if (ret)
 		return ret;
 	graph.nodes = json_object_new_object();
@@ -350,7 +316,7 @@ int cmd_graph(const struct options *opt, int argc, char *argv[])
 	}
 	json_object_put(graph.nodes);
 	json_object_put(graph.edges);
-	close_at(&tree, graph.index, below);
+	close_index_at(&tree, graph.index, below);
 	return ret;
 }
 
@@ -369,13 +335,13 @@ int cmd_stats(const struct options *opt, int argc, char *argv[])
 
 	if (argc > 1)
 		return usage_error(opt, NULL, "needs one directory");
-	ret = open_at(argc ? argv[0] : ".", &tree, &index, &below);
+	ret = index_at(argc ? argv[0] : ".", &tree, &index, &below);
 	if (ret)
 		return ret;
 	ret = index_stats(index, &stats);
 	if (ret < 0) {
 		ret = fail(tree.path, "%s", index_error(index));
-		close_at(&tree, index, below);
+		close_index_at(&tree, index, below);
 		return ret;
 	}
 	state = index_state(index) & INDEX_STALE ? "stale" :
@@ -404,7 +370,7 @@ int cmd_stats(const struct options *opt, int argc, char *argv[])
 			printf("%-12s %llu\n", lines[i].name, (unsigned long long)lines[i].value);
 	}
 	ret = json && print_json(json) < 0;
-	close_at(&tree, index, below);
+	close_index_at(&tree, index, below);
 	return ret;
 }
 
@@ -516,11 +482,8 @@ int cmd_check(const struct options *opt, int argc, char *argv[])
 
 	if (argc > 1)
 		return usage_error(opt, NULL, "needs one directory");
-	ret = tree_find(&tree, dir);
-	if (ret < 0)
-		return fail(dir, "%s", ret == -ENOENT && access(dir, F_OK) == 0 ?
-			    "no index here or above; 'disgrafs reindex' makes one" :
-			    strerror(-ret));
+	if (tree_at(dir, &tree))
+		return 1;
 	out.tree = &tree;
 	out.json = opt->json ? json_object_new_array() : NULL;
 	ret = compare(&tree, &found, &out);

@@ -120,11 +120,9 @@ static int cmd_change(const struct options *opt, int argc, char *argv[], bool ad
 				   "needs a file, a relation, and targets or --all");
 	if (relation_problem(argv[1]))
 		return usage_error(opt, argv[1], relation_problem(argv[1]));
-	ret = tree_find(&tree, argv[0]);
-	if (ret < 0)
-		return fail(argv[0], "%s", ret == -ENOENT && access(argv[0], F_OK) == 0 ?
-			    "no index here or above; 'disgrafs reindex' makes one" :
-			    strerror(-ret));
+	ret = tree_at(argv[0], &tree);
+	if (ret)
+		return ret;
 	ret = change_links(opt, &tree, argv, argc, add);
 	tree_close(&tree);
 	return ret;
@@ -182,11 +180,10 @@ static int links_of(const struct options *opt, const char *file, bool several,
 	const char *error = NULL;
 	struct tree tree;
 	char *below;
-	int ret = tree_find(&tree, file);
+	int ret = tree_at(file, &tree);
 
-	if (ret < 0)
-		return fail(file, "%s", ret == -ENOENT && access(file, F_OK) == 0 ?
-			    "no index here or above" : strerror(-ret));
+	if (ret)
+		return ret;
 	below = tree_below(&tree, file);
 	if (!below) {
 		ret = fail(file, "%s", strerror(errno));
@@ -212,13 +209,5 @@ out:
 
 int cmd_links(const struct options *opt, int argc, char *argv[])
 {
-	struct json_object *json;
-	int i, status = 0;
-
-	if (!argc)
-		return usage_error(opt, NULL, "needs a file");
-	json = opt->json ? json_object_new_array() : NULL;
-	for (i = 0; i < argc; i++)
-		status |= links_of(opt, argv[i], argc > 1, json);
-	return json && print_json(json) < 0 ? 1 : status;
+	return each_file(opt, argc, argv, links_of);
 }

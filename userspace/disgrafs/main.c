@@ -136,29 +136,24 @@ static int cmd_untag(const struct options *opt, int argc, char *argv[])
 				       argv + 1);
 }
 
-static int file_tags(const struct options *opt, int argc, char *argv[])
+static int tags_of(const struct options *opt, const char *file, bool several,
+		   struct json_object *json)
 {
-	struct json_object *json = opt->json ? json_object_new_array() : NULL;
-	int i, ret, status = 0;
 	struct tags tags;
+	int ret = tags_read(&tags, file);
 	size_t t;
 
-	for (i = 0; i < argc; i++) {
-		ret = tags_read(&tags, argv[i]);
-		if (ret < 0) {
-			status = fail(argv[i], "%s", strerror(-ret));
-			continue;
-		}
-		if (json)
-			json_object_array_add(json, json_file(argv[i], &tags));
-		for (t = 0; t < tags.count && !json; t++) {
-			if (argc > 1)
-				printf("%s: ", argv[i]);
-			print_line(opt, tags.tag[t]);
-		}
-		tags_free(&tags);
+	if (ret < 0)
+		return fail(file, "%s", strerror(-ret));
+	if (json)
+		json_object_array_add(json, json_file(file, &tags));
+	for (t = 0; t < tags.count && !json; t++) {
+		if (several)
+			printf("%s: ", file);
+		print_line(opt, tags.tag[t]);
 	}
-	return json && print_json(json) < 0 ? 1 : status;
+	tags_free(&tags);
+	return 0;
 }
 
 /* ---- tags, reindex ---- */
@@ -203,7 +198,7 @@ static int cmd_tags(const struct options *opt, int argc, char *argv[])
 	int ret;
 
 	if (argc)
-		return file_tags(opt, argc, argv);
+		return each_file(opt, argc, argv, tags_of);
 	if (find_tree(opt, &tree))
 		return 1;
 	out.tree = &tree;
