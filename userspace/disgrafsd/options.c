@@ -90,42 +90,72 @@ static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *fm
 	exit(usage_status);
 }
 
-/* @option: "--ttl " or "ttl=", for the message; the same for those that follow. */
-static double parse_ttl(const char *option, const char *arg)
+/* @said: the option and its value, as they were given, for the message; here and below. */
+static double parse_ttl(const char *arg, const char *said)
 {
 	char *end;
 	double ttl = strtod(arg, &end);
 
 	if (end == arg || *end || !isfinite(ttl) || ttl < 0 || ttl > UINT32_MAX)
-		usage("%s%s: not a number of seconds", option, arg);
+		usage("%s: not a number of seconds", said);
 	return ttl;
 }
 
-static unsigned int parse_number(const char *option, const char *arg)
+static unsigned int parse_number(const char *arg, const char *said)
 {
 	char *end;
 	long n = strtol(arg, &end, 10);
 
 	if (end == arg || *end || n < 1 || n > 100000)
-		usage("%s%s: not a number from 1 to 100000", option, arg);
+		usage("%s: not a number from 1 to 100000", said);
 	return n;
 }
 
-static void set_policy(struct options *opt, const char *option, const char *arg)
+static void set_string(char **string, const char *arg)
 {
-	if (!*arg || strlen(arg) >= EXTFUSE_POLICY_NAME_LEN || strchr(arg, '/'))
-		usage("%s%s: not the name of a policy", option, arg);
-	free(opt->policy);
-	opt->policy = strdup(arg);
+	free(*string);
+	*string = strdup(arg);
 }
 
-static void set_extractor(struct options *opt, const char *option, const char *arg)
+/* What can be said as --OPTION and as -o OPTION. False: it is none of these. */
+static bool set_option(struct options *opt, int key, const char *arg, const char *said)
 {
-	/* The daemon works in another directory. */
-	if (*arg != '/')
-		usage("%s%s: not an absolute path", option, arg);
-	free(opt->extractor);
-	opt->extractor = strdup(arg);
+	switch (key) {
+	case OPT_TTL:
+		opt->ttl = parse_ttl(arg, said);
+		return true;
+	case OPT_NO_MODULE:
+		opt->module = false;
+		return true;
+	case OPT_POLICY:
+		if (!*arg || strlen(arg) >= EXTFUSE_POLICY_NAME_LEN || strchr(arg, '/'))
+			usage("%s: not the name of a policy", said);
+		set_string(&opt->policy, arg);
+		return true;
+	case OPT_THREADS:
+		opt->threads = parse_number(arg, said);
+		return true;
+	case OPT_SHARE_GRAPH:
+		opt->share_graph = true;
+		return true;
+	case OPT_NO_EXTRACT:
+		opt->extract = false;
+		return true;
+	case OPT_EXTRACTOR:
+		/* The daemon works in another directory. */
+		if (*arg != '/')
+			usage("%s: not an absolute path", said);
+		set_string(&opt->extractor, arg);
+		return true;
+	case OPT_EXTRACT_TIMEOUT:
+		opt->extract_timeout = parse_number(arg, said);
+		return true;
+	case OPT_NO_FANOTIFY:
+		opt->fanotify = false;
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* What -o can say of it; the rest is libfuse's and the kernel's. */
@@ -162,40 +192,12 @@ static const struct fuse_opt mount_options[] = {
 static int mount_option(void *data, const char *arg, int key, struct fuse_args *args)
 {
 	const char *value = strchr(arg, '=');
-	struct options *opt = data;
 
 	(void)args;
-	switch (key) {
-	case OPT_TTL:
-		opt->ttl = parse_ttl("ttl=", value + 1);
-		return 0;
-	case OPT_NO_MODULE:
-		opt->module = false;
-		return 0;
-	case OPT_POLICY:
-		set_policy(opt, "policy=", value + 1);
-		return 0;
-	case OPT_THREADS:
-		opt->threads = parse_number("threads=", value + 1);
-		return 0;
-	case OPT_SHARE_GRAPH:
-		opt->share_graph = true;
-		return 0;
-	case OPT_NO_EXTRACT:
-		opt->extract = false;
-		return 0;
-	case OPT_EXTRACTOR:
-		set_extractor(opt, "extractor=", value + 1);
-		return 0;
-	case OPT_EXTRACT_TIMEOUT:
-		opt->extract_timeout = parse_number("extract-timeout=", value + 1);
-		return 0;
-	case OPT_NO_FANOTIFY:
-		opt->fanotify = false;
-		return 0;
-	case OPT_REMOUNT:
+	if (key == OPT_REMOUNT)
 		usage("remount: not possible; unmount it and mount it again");
-	}
+	if (set_option(data, key, value ? value + 1 : NULL, arg))
+		return 0;
 	return strncasecmp(arg, "x-", 2) != 0;
 }
 
@@ -248,37 +250,16 @@ static void add_options(struct options *opt, const char *options)
 
 static void parse_command(struct options *opt, int argc, char *argv[])
 {
-	int c;
+	char said[PATH_MAX];
+	int c, index;
 
-	while ((c = getopt_long(argc, argv, ":o:fdhV", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":o:fdhV", long_options, &index)) != -1) {
+		if (c >= OPT_TTL)
+			snprintf(said, sizeof(said), "--%s %s", long_options[index].name,
+				 optarg ?: "");
+		if (set_option(opt, c, optarg, said))
+			continue;
 		switch (c) {
-		case OPT_TTL:
-			opt->ttl = parse_ttl("--ttl ", optarg);
-			break;
-		case OPT_NO_MODULE:
-			opt->module = false;
-			break;
-		case OPT_POLICY:
-			set_policy(opt, "--policy ", optarg);
-			break;
-		case OPT_THREADS:
-			opt->threads = parse_number("--threads ", optarg);
-			break;
-		case OPT_SHARE_GRAPH:
-			opt->share_graph = true;
-			break;
-		case OPT_NO_EXTRACT:
-			opt->extract = false;
-			break;
-		case OPT_EXTRACTOR:
-			set_extractor(opt, "--extractor ", optarg);
-			break;
-		case OPT_EXTRACT_TIMEOUT:
-			opt->extract_timeout = parse_number("--extract-timeout ", optarg);
-			break;
-		case OPT_NO_FANOTIFY:
-			opt->fanotify = false;
-			break;
 		case 'o':
 			add_options(opt, optarg);
 			break;
