@@ -78,16 +78,21 @@ static bool is_in_lower(int dir)
 	       (path[len + index_len] && path[len + index_len] != '/');
 }
 
+static void drop_place(struct place *place)
+{
+	if (place->dir >= 0)
+		close(place->dir);
+	place->dir = -1;
+}
+
 static struct place find_place(const struct fanotify_event_info_fid *info)
 {
 	struct file_handle *handle = (struct file_handle *)info->handle;
 	struct place place = { .dir = open_by_handle_at(behind.lower, handle, O_PATH | O_CLOEXEC) };
 
 	place.name = (const char *)handle->f_handle + handle->handle_bytes;
-	if (place.dir >= 0 && !is_in_lower(place.dir)) {
-		close(place.dir);
-		place.dir = -1;
-	}
+	if (place.dir >= 0 && !is_in_lower(place.dir))
+		drop_place(&place);
 	return place;
 }
 
@@ -99,34 +104,36 @@ static bool is_index_dir(struct disgrafsd *fs, const struct place *place)
 	       st.st_dev == fs->nodes.root->dev && st.st_ino == fs->nodes.root->ino;
 }
 
-static void invalidate_inode(struct disgrafsd *fs, int fd, bool data)
+/* The node of @fd, or 0 if nobody has to be told of it. */
+static uint64_t known_id(struct disgrafsd *fs, int fd)
 {
 	struct node *node = NULL;
+	uint64_t id = 0;
 	struct stat st;
-	uint64_t id;
 
 	if (!behind.ending && fstat(fd, &st) == 0)
 		node = node_find(&fs->nodes, &st);
-	if (!node)
-		return;
-	id = node->id;
+	if (node)
+		id = node->id;
 	node_put(&fs->nodes, node);
+	return id;
+}
+
+static void invalidate_inode(struct disgrafsd *fs, int fd, bool data)
+{
+	uint64_t id = known_id(fs, fd);
+
 	/* Not an error: the kernel forgot it. */
-	fuse_lowlevel_notify_inval_inode(fs->se, id, data ? 0 : -1, 0);
+	if (id)
+		fuse_lowlevel_notify_inval_inode(fs->se, id, data ? 0 : -1, 0);
 }
 
 static void invalidate_name(struct disgrafsd *fs, const struct place *place)
 {
-	struct node *node = NULL;
-	struct stat st;
-	uint64_t id;
+	uint64_t id = known_id(fs, place->dir);
 
-	if (!behind.ending && fstat(place->dir, &st) == 0)
-		node = node_find(&fs->nodes, &st);
-	if (!node)
+	if (!id)
 		return;
-	id = node->id;
-	node_put(&fs->nodes, node);
 	fuse_lowlevel_notify_inval_entry(fs->se, id, place->name, strlen(place->name));
 	fuse_lowlevel_notify_inval_inode(fs->se, id, -1, 0);
 }
@@ -207,10 +214,8 @@ static void event_seen(struct disgrafsd *fs, const struct fanotify_event_metadat
 			 info->info_type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME)
 			place = find_place((const void *)at);
 	}
-	if (place.dir >= 0 && is_index_dir(fs, &place)) {
-		close(place.dir);
-		place.dir = -1;
-	}
+	if (place.dir >= 0 && is_index_dir(fs, &place))
+		drop_place(&place);
 	if (event->mask & FAN_RENAME) {
 		rename_seen(fs, &from, &place, event->mask);
 	} else if (place.dir >= 0) {
@@ -219,10 +224,8 @@ static void event_seen(struct disgrafsd *fs, const struct fanotify_event_metadat
 		if (event->mask & (FAN_ATTRIB | FAN_CLOSE_WRITE))
 			file_changed(fs, &place, event->mask);
 	}
-	if (place.dir >= 0)
-		close(place.dir);
-	if (from.dir >= 0)
-		close(from.dir);
+	drop_place(&place);
+	drop_place(&from);
 }
 
 /* A name that the kernel knows @node by. 0, or -ENOENT at the last. */

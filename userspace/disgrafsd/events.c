@@ -98,17 +98,22 @@ static void give(struct reader *reader, fuse_req_t req, size_t size)
 	memmove(reader->lines, reader->lines + len, reader->len);
 }
 
+static void wake_poll(struct reader *reader)
+{
+	if (!reader->poll)
+		return;
+	fuse_lowlevel_notify_poll(reader->poll);
+	fuse_pollhandle_destroy(reader->poll);
+	reader->poll = NULL;
+}
+
 static void wake(struct reader *reader)
 {
 	if (reader->waiting) {
 		give(reader, reader->waiting, reader->size);
 		reader->waiting = NULL;
 	}
-	if (reader->poll) {
-		fuse_lowlevel_notify_poll(reader->poll);
-		fuse_pollhandle_destroy(reader->poll);
-		reader->poll = NULL;
-	}
+	wake_poll(reader);
 }
 
 static void append(struct reader *reader, const char *line, size_t len)
@@ -279,11 +284,7 @@ void events_stop(struct disgrafsd *fs)
 		if (reader->waiting)
 			fuse_reply_buf(reader->waiting, NULL, 0);
 		reader->waiting = NULL;
-		if (reader->poll) {
-			fuse_lowlevel_notify_poll(reader->poll);
-			fuse_pollhandle_destroy(reader->poll);
-			reader->poll = NULL;
-		}
+		wake_poll(reader);
 	}
 	pthread_mutex_unlock(&lock);
 }

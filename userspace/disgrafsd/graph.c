@@ -244,7 +244,7 @@ void graph_readdir(struct graph *graph, fuse_req_t req, fuse_ino_t ino, size_t s
 	pthread_mutex_lock(&graph->lock);
 	dir = vnode_find(graph, ino);
 	errno = !buf ? ENOMEM : dir ? ENOTDIR : ESTALE;
-	if (buf && dir && dir->kind != GRAPH_LINK && dir->kind != GRAPH_EVENTS)
+	if (buf && dir && vnode_is_dir(dir))
 		listing = reading(graph, dir, off);
 	if (listing)
 		fuse_reply_buf(req, buf, fill(req, listing, buf, size, off, plus));

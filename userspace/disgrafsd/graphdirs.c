@@ -519,8 +519,8 @@ struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *na
 	graph_refresh(graph);
 	if (dir->kind == GRAPH_ROOT)
 		return find_fixed(graph, name);
-	errno = dir->kind == GRAPH_LINK || dir->kind == GRAPH_EVENTS ? ENOTDIR : ENOENT;
-	if (errno == ENOTDIR)
+	errno = vnode_is_dir(dir) ? ENOENT : ENOTDIR;
+	if (!vnode_is_dir(dir))
 		return NULL;
 	if (dir->kind == GRAPH_FIND)
 		return graph->index ? find_expression(graph, dir, name) : NULL;

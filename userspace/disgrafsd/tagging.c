@@ -40,7 +40,7 @@ enum event_type { MADE, NAME_CHANGED, WRITTEN };
 struct event {
 	struct event *next;
 	enum event_type type;
-	struct node *dir[2];		/* WRITTEN: the file, without a name */
+	struct node *dir[2];		/* WRITTEN: the file, whose name is "" */
 	char *name[2];
 };
 
@@ -155,7 +155,7 @@ static size_t add_event(struct disgrafsd *fs, struct event *event)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (event->dir[i] && !event->name[i] && event->type != WRITTEN)
+		if (event->dir[i] && !event->name[i])
 			goto err;
 	}
 	pthread_mutex_lock(&queue.lock);
@@ -182,7 +182,7 @@ static void report(struct disgrafsd *fs, enum event_type type, const struct node
 	if (event) {
 		event->type = type;
 		event->dir[0] = node_get(&fs->nodes, dir->id);
-		event->name[0] = name ? strdup(name) : NULL;
+		event->name[0] = strdup(name);
 		if (new_dir) {
 			event->dir[1] = node_get(&fs->nodes, new_dir->id);
 			event->name[1] = strdup(new_name);
@@ -219,7 +219,7 @@ void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *n
 void tagging_written(struct disgrafsd *fs, const struct node *node)
 {
 	if (fs->opt.extract)
-		report(fs, WRITTEN, node, NULL, NULL, NULL);
+		report(fs, WRITTEN, node, "", NULL, NULL);
 }
 
 void tagging_file_changed(struct disgrafsd *fs, struct node *node)

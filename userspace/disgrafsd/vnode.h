@@ -52,6 +52,11 @@ struct graph {
 	struct vnode *by_id[VNODE_BUCKETS], *by_name[VNODE_BUCKETS];
 };
 
+static inline bool vnode_is_dir(const struct vnode *node)
+{
+	return node->kind != GRAPH_LINK && node->kind != GRAPH_EVENTS;
+}
+
 /* All with graph->lock held. */
 struct vnode *vnode_find(struct graph *graph, uint64_t id);
 /* The node of an entry of @parent, with no reference if it is new. NULL: out of memory. */
