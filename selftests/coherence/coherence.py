@@ -8,6 +8,8 @@ every time, and what it is told comes from the policy. Arguments: only the tests
 whose descriptions contain one of them. POLICY=NAME: instead of mdcache.
 """
 
+import contextlib
+import ctypes
 import mmap
 import os
 import struct
@@ -16,8 +18,8 @@ import threading
 import time
 
 from harness import (EXCHANGE, FOREVER, NOREPLACE, POLICY, WHITEOUT, Mount, Skip, Task, Wrong,
-                     as_user, drop_caches, expect, extfusectl, ksft, linkat, outcome, put, rename2,
-                     run_all, test, wait_until)
+                     as_user, drop_caches, expect, extfusectl, ksft, libc, linkat, outcome, put,
+                     rename2, run_all, test, wait_until)
 
 UID = 12345
 
@@ -122,6 +124,28 @@ def ask_meanwhile(function, *args):
     and not return before that is over."""
     for _ in range(2):
         Task(function, *args).join(0.2)
+
+
+@contextlib.contextmanager
+def written_back(m, fd):
+    """A mapped page whose WRITE is held: the task that waits for it. The kernel may
+    write a dirty page when it likes, also between two tries of one store, which then
+    waits too: so nothing here touches or unmaps the page while it keeps other threads
+    from running."""
+    with mmap.mmap(fd, 4096) as area:
+        address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+
+        def store():
+            libc.memcpy(ctypes.c_void_p(address), b"four", 4)
+            os.fsync(fd)
+
+        m.say("hold 0 WRITE early")
+        task = Task(store)
+        try:
+            m.say("held 0")
+            yield task
+        finally:
+            m.release(0, task)
 
 
 def change_race(opcode, when, change):
@@ -512,13 +536,7 @@ def overlapping_writes():
     with Mount() as m:
         put(m("f"), b"x" * 16384)
         fd = os.open(m("f"), os.O_RDWR)
-        with mmap.mmap(fd, 4096) as area:
-            # before there is a dirty page, which the kernel may write when it likes
-            m.say("hold 0 WRITE early")
-            area[:4] = b"four"
-            # not area.flush(), which lets no other thread run
-            task = Task(os.fsync, fd)
-            m.say("held 0")
+        with written_back(m, fd) as task:
             other = Task(os.pwrite, fd, b"here", 8192)
             other.join(0.2)
             ask_meanwhile(os.fstat, fd)
@@ -1234,13 +1252,7 @@ def bind_during_writeback():
         bind = m.bind_later()
         put(m("f"), b"x" * 4096)
         fd = os.open(m("f"), os.O_RDWR)
-        with mmap.mmap(fd, 4096) as area:
-            # before there is a dirty page, which the kernel may write when it likes
-            m.say("hold 0 WRITE early")
-            area[:4] = b"four"
-            # not area.flush(), which lets no other thread run
-            task = Task(os.fsync, fd)
-            m.say("held 0")
+        with written_back(m, fd) as task:
             bind()
             ask_meanwhile(os.fstat, fd)
             m.release(0, task)

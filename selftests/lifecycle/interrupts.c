@@ -62,6 +62,8 @@ static int do_readdir(void)
 {
 	DIR *dir = fdopendir(fd);
 
+	if (!dir)
+		return -1;
 	errno = 0;
 	return readdir(dir) ? 0 : errno ? -1 : 0;
 }
