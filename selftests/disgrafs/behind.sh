@@ -194,33 +194,25 @@ not_if_told_so()
 	serve $options
 }
 
-fresh()
+run_tests()
 {
-	find "$mnt" -mindepth 1 -delete
-	ls "$mnt/.graph/tags" >/dev/null
-	check "$variant: $1" "${@:2}"
+	emptied "names made, moved and removed" names
+	emptied "tags and links of files" tags
+	emptied "attributes and data" attributes
+	emptied "directories that come and go" comes_and_goes
+	emptied "they are watched, and no others" watched
+	emptied "on both sides at once" both_sides
+	emptied "the daemon ends meanwhile" ends_meanwhile
+	if [ -d /mnt/scratch ]; then
+		emptied "more than the queue holds" overflows
+	else
+		ktap_test_skip "$variant: more than the queue holds: it is this machine's"
+	fi
+	emptied "not if told so" not_if_told_so
+	leave
 }
 
 ktap_print_header
 ktap_set_plan $((9 * ${#variants[@]}))
-for v in "${variants[@]}"; do
-	read -r variant options <<<"$v"
-	rm -rf "$low"
-	# shellcheck disable=SC2086
-	serve $options || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
-	fresh "names made, moved and removed" names
-	fresh "tags and links of files" tags
-	fresh "attributes and data" attributes
-	fresh "directories that come and go" comes_and_goes
-	fresh "they are watched, and no others" watched
-	fresh "on both sides at once" both_sides
-	fresh "the daemon ends meanwhile" ends_meanwhile
-	if [ -d /mnt/scratch ]; then
-		fresh "more than the queue holds" overflows
-	else
-		ktap_test_skip "$variant: more than the queue holds: it is this machine's"
-	fi
-	fresh "not if told so" not_if_told_so
-	leave
-done
+serve_each run_tests
 ktap_finished

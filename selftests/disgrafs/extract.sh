@@ -140,12 +140,8 @@ turned_off()
 	find_now "" text:good && is "" disgrafs facts "$mnt/a"
 }
 
-ktap_print_header
-ktap_set_plan $((7 * ${#variants[@]}))
-for v in "${variants[@]}"; do
-	read -r variant options <<<"$v"
-	rm -rf "$low"
-	serve $options
+run_tests()
+{
 	check "$variant: what is in written files is found" written
 	check "$variant: changes of files are found" changed
 	check "$variant: looking leaves no trace" leaves_no_trace
@@ -154,5 +150,9 @@ for v in "${variants[@]}"; do
 	check "$variant: without an extractor the rest works" no_extractor
 	check "$variant: --no-extract forgets what was found" turned_off
 	leave
-done
+}
+
+ktap_print_header
+ktap_set_plan $((7 * ${#variants[@]}))
+serve_each run_tests
 ktap_finished

@@ -104,6 +104,28 @@ check()
 	fi
 }
 
+# serve_each COMMAND...: in each variant, with $variant and $options, of an empty $low.
+serve_each()
+{
+	local v
+
+	for v in "${variants[@]}"; do
+		read -r variant options <<<"$v"
+		rm -rf "$low"
+		# shellcheck disable=SC2086
+		serve $options || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
+		"$@"
+	done
+}
+
+# emptied NAME COMMAND...: one test, in a tree where nothing is and all is recorded.
+emptied()
+{
+	find "$mnt" -mindepth 1 -delete
+	ls "$mnt/.graph/tags" >/dev/null
+	check "$variant: $1" "${@:2}"
+}
+
 # is WANTED COMMAND...: prints just that.
 is()
 {

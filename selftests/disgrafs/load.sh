@@ -237,16 +237,8 @@ unprivileged()
 }
 
 NR_TESTS=11
-ktap_print_header
-ktap_set_plan $((NR_TESTS * ${#variants[@]} + 3))
-check "what cannot be served is said" start_errors
-check "becomes a daemon once it serves" daemonises
-check "serves without root" unprivileged
-for v in "${variants[@]}"; do
-	read -r variant options <<<"$v"
-	rm -rf "$low"
-	# shellcheck disable=SC2086
-	serve $options || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
+run_tests()
+{
 	check "$variant: fio, buffered" fio_verify psync 0
 	check "$variant: fio, direct" fio_verify psync 1
 	check "$variant: fio, mapped" fio_verify mmap 0
@@ -261,5 +253,12 @@ for v in "${variants[@]}"; do
 	check "$variant: SIGTERM" ends_on_signal TERM
 	check "$variant: SIGINT" ends_on_signal INT
 	check "$variant: SIGKILL loses nothing" killed
-done
+}
+
+ktap_print_header
+ktap_set_plan $((NR_TESTS * ${#variants[@]} + 3))
+check "what cannot be served is said" start_errors
+check "becomes a daemon once it serves" daemonises
+check "serves without root" unprivileged
+serve_each run_tests
 ktap_finished

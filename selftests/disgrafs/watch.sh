@@ -198,19 +198,12 @@ ends_with_mount()
 
 fresh()
 {
-	find "$mnt" -mindepth 1 -delete
-	ls "$mnt/.graph/tags" >/dev/null
-	check "$variant: $1" "${@:2}"
+	emptied "$@"
 	unwatch
 }
 
-ktap_print_header
-ktap_set_plan $((8 * ${#variants[@]}))
-for v in "${variants[@]}"; do
-	read -r variant options <<<"$v"
-	rm -rf "$low"
-	# shellcheck disable=SC2086
-	serve $options || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
+run_tests()
+{
 	fresh "names made, renamed, removed" names
 	fresh "tags and links" tags_and_links
 	fresh "nothing but changes" only_changes
@@ -220,5 +213,9 @@ for v in "${variants[@]}"; do
 	fresh "not listed, and for the owner" hidden
 	fresh "ends with the mount, and by Ctrl-C" ends_with_mount
 	leave
-done
+}
+
+ktap_print_header
+ktap_set_plan $((8 * ${#variants[@]}))
+serve_each run_tests
 ktap_finished

@@ -515,19 +515,26 @@ static void see_conn(struct nlmsghdr *hdr, void *arg)
 		   bindings[i].latency);
 }
 
+struct dump_request {
+	struct nlmsghdr hdr;
+	struct genlmsghdr genl;
+};
+
+static struct dump_request dump_request(uint8_t cmd)
+{
+	return (struct dump_request){
+		.hdr.nlmsg_len = sizeof(struct dump_request),
+		.hdr.nlmsg_type = model.family,
+		.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		.genl.cmd = cmd,
+		.genl.version = EXTFUSE_GENL_VERSION,
+	};
+}
+
 static void check_as(const struct sender *sender, uid_t uid)
 {
 	struct listing listing = { .who = sender->who };
-	struct {
-		struct nlmsghdr hdr;
-		struct genlmsghdr genl;
-	} ask = {
-		.hdr.nlmsg_len = sizeof(ask),
-		.hdr.nlmsg_type = model.family,
-		.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		.genl.cmd = EXTFUSE_CMD_CONN_GET,
-		.genl.version = EXTFUSE_GENL_VERSION,
-	};
+	struct dump_request ask = dump_request(EXTFUSE_CMD_CONN_GET);
 	unsigned int i;
 
 	if (!send_as(sender, (char *)&ask, sizeof(ask)))
@@ -576,20 +583,11 @@ static void abandon_dump(void)
 	static const uint8_t cmds[] = {
 		EXTFUSE_CMD_STATS_GET, EXTFUSE_CMD_CONN_GET, EXTFUSE_CMD_POLICY_GET,
 	};
-	struct {
-		struct nlmsghdr hdr;
-		struct genlmsghdr genl;
-	} ask = {
-		.hdr.nlmsg_len = sizeof(ask),
-		.hdr.nlmsg_type = model.family,
-		.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		.genl.version = EXTFUSE_GENL_VERSION,
-	};
+	struct dump_request ask = dump_request(cmds[below(ARRAY_SIZE(cmds))]);
 	int sk = open_socket(), size = 1;
 	char buf[256];
 
 	setsockopt(sk, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	ask.genl.cmd = cmds[below(ARRAY_SIZE(cmds))];
 	send(sk, &ask, sizeof(ask), 0);
 	if (one_in(2))
 		send(sk, &ask, sizeof(ask), 0);

@@ -18,6 +18,7 @@
 #include "index.h"
 
 #include "fixture.h"
+#include "search.h"
 
 #define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -64,24 +65,6 @@ static void looks_at(const char *names)
 		close(job.fd);
 	}
 	assert_string_equal(all, names);
-}
-
-static int add(uint64_t ino, const char *path, void *arg)
-{
-	(void)ino;
-	strcat(strcat(arg, path), " ");
-	return 0;
-}
-
-static void finds(const char *expression, const char *wanted)
-{
-	struct expr_error error;
-	char found[4096] = "";
-
-	if (index_search(idx, expression, &error, add, found) < 0)
-		fail_msg("%s: %s", expression, index_error(idx));
-	if (strcmp(found, wanted))
-		fail_msg("%s: found '%s', not '%s'", expression, found, wanted);
 }
 
 static int add_fact(const struct index_fact *fact, void *arg)

@@ -18,6 +18,7 @@
 #include "index.h"
 
 #include "fixture.h"
+#include "search.h"
 
 /* The file @name, which has this text. */
 static int64_t make_sized(const char *name, const char *text, size_t size)
@@ -39,24 +40,6 @@ static int64_t make_sized(const char *name, const char *text, size_t size)
 static int64_t make(const char *name, const char *text)
 {
 	return make_sized(name, text, strlen(text));
-}
-
-static int add(uint64_t ino, const char *path, void *arg)
-{
-	(void)ino;
-	strcat(strcat(arg, path), " ");
-	return 0;
-}
-
-static void finds(const char *expression, const char *wanted)
-{
-	struct expr_error error;
-	char found[4096] = "";
-
-	if (index_search(idx, expression, &error, add, found) < 0)
-		fail_msg("%s: %s", expression, index_error(idx));
-	if (strcmp(found, wanted))
-		fail_msg("%s: found '%s', not '%s'", expression, found, wanted);
 }
 
 static void latin(void **state)
