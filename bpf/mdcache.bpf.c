@@ -29,8 +29,11 @@
  * the daemon says; their reads and writes are requests, carried out on the backing
  * file.
  *
- * Map values may be recycled under a reader's eyes, so each ends with a checksum
- * over its content and key.
+ * What was learned is in tables of sets of a few entries: a key's hash tells its set,
+ * where it takes the place of what was not used for longest. An array finds a set in
+ * five instructions, a hash map in two hundred. Nothing is locked: an entry may be
+ * rewritten under a reader's eyes or by two writers at once, so each has a checksum over
+ * its content and key, and is not there if that is wrong.
  */
 #include "extfuse.bpf.h"
 
@@ -120,25 +123,69 @@ struct data_val {
 	__u8 data[DATA_MAX];
 };
 
+/*
+ * Sets of six, so that hardly any is full when as many entries as four times the sets
+ * are there: 131,072 names, as many inodes, 32,768 data.
+ */
+#define WAYS 6
+#define SETS (1 << 15)
+#define DATA_SETS (1 << 13)
+
+struct set {
+	__u32 tag[WAYS];	/* of the key's hash; 0: none */
+	__u8 used[WAYS];	/* since the hand went by */
+	__u8 hand, pad;
+};
+
+struct attr_way {
+	struct node_key key;
+	struct attr_val val;
+};
+
+struct name_way {
+	struct name_key key;
+	struct name_val val;
+};
+
+struct data_way {
+	struct data_key key;
+	struct data_val val;
+};
+
+struct attr_set {
+	struct set set;
+	struct attr_way way[WAYS];
+};
+
+struct name_set {
+	struct set set;
+	struct name_way way[WAYS];
+};
+
+struct data_set {
+	struct set set;
+	struct data_way way[WAYS];
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 131072);
-	__type(key, struct node_key);
-	__type(value, struct attr_val);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SETS);
+	__type(key, __u32);
+	__type(value, struct attr_set);
 } attrs SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 131072);
-	__type(key, struct name_key);
-	__type(value, struct name_val);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SETS);
+	__type(key, __u32);
+	__type(value, struct name_set);
 } names SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct data_key);
-	__type(value, struct data_val);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DATA_SETS);
+	__type(key, __u32);
+	__type(value, struct data_set);
 } data SEC(".maps");
 
 /* Filled by the daemon. */
@@ -283,14 +330,22 @@ static __always_inline bool uncached(const struct extfuse_req *req)
 
 /* Checksums */
 
+/* Not to be known by daemons, which choose nodeids. */
+__u64 seed;
+
 static __always_inline __u64 sum_add(__u64 sum, __u64 word)
 {
 	return (sum ^ word) * 0x9ddfea08eb382d69ULL;
 }
 
+static __always_inline __u64 sum_begin(__u64 a, __u64 b)
+{
+	return sum_add(seed + a, b);
+}
+
 static __always_inline __u64 attr_head_sum(const struct attr_val *val, const struct node_key *key)
 {
-	__u64 sum = sum_add(key->conn, key->nodeid);
+	__u64 sum = sum_begin(key->conn, key->nodeid);
 
 	sum = sum_add(sum, (__u64)key->uid << 32 | key->gid);
 	sum = sum_add(sum, val->stamp);
@@ -303,7 +358,7 @@ static __always_inline __u64 attr_head_sum(const struct attr_val *val, const str
 
 static __always_inline __u64 name_sum(const struct name_val *val, const struct name_key *key)
 {
-	__u64 sum = sum_add(key->hash.h[0], key->hash.h[1]);
+	__u64 sum = sum_begin(key->hash.h[0], key->hash.h[1]);
 
 	sum = sum_add(sum, (__u64)key->uid << 32 | key->gid);
 	sum = sum_add(sum, val->stamp);
@@ -317,7 +372,7 @@ static __always_inline __u64 name_sum(const struct name_val *val, const struct n
 
 static __always_inline __u64 data_head_sum(const struct data_val *val, const struct data_key *key)
 {
-	__u64 sum = sum_add(key->nodeid, key->conn);
+	__u64 sum = sum_begin(key->nodeid, key->conn);
 
 	sum = sum_add(sum, (__u64)key->uid << 32 | key->gid);
 	sum = sum_add(sum, (__u64)key->kind << 32 | key->mask);
@@ -337,6 +392,120 @@ static __always_inline __u64 data_sum(const struct data_val *val, const struct d
 	for (i = 0; i < DATA_MAX / 8; i++)
 		sum = sum_add(sum, word[i]);
 	return sum;
+}
+
+/* Tables */
+
+static __always_inline bool same_words(const void *a, const void *b, int words)
+{
+	const __u64 *x = a, *y = b;
+	__u64 differ = 0;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < words; i++)
+		differ |= READ_ONCE(x[i]) ^ y[i];
+	return !differ;
+}
+
+/* The place of the one that is @tag, or of none. */
+static __always_inline int tagged(const struct set *set, __u32 tag)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < WAYS; i++)
+		if (READ_ONCE(set->tag[i]) == tag)
+			return i;
+	return -1;
+}
+
+/*
+ * A place for one that is @tag: its own, else a free one, else that to which the hand
+ * points next of those that were not used since it went by.
+ */
+static __noinline int claim(struct set *set, __u32 tag)
+{
+	int way = tagged(set, tag), i;
+
+	if (way < 0)
+		way = tagged(set, 0);
+	if (way < 0) {
+		way = set->hand;
+#pragma unroll
+		for (i = 0; i < WAYS; i++) {
+			if (way >= WAYS)
+				way = 0;
+			if (!set->used[way])
+				break;
+			set->used[way++] = 0;
+		}
+		if (way >= WAYS)
+			way = 0;
+		set->hand = way + 1;
+	}
+	set->used[way] = 1;
+	set->tag[way] = tag;
+	return way;
+}
+
+/*
+ * For each table: find_NAME(), the value of @key or NULL, and keep_NAME(). @hash: of the
+ * key; the upper half says which set, the lower which in the set. A set may have
+ * a key twice, when two put it there at once: the first one counts.
+ */
+#define DEFINE_TABLE(name, map, sets, key_t, val_t)					\
+static __always_inline struct val_t *find_##name(const struct key_t *key, __u64 hash)	\
+{											\
+	__u32 index = (hash >> 32) & ((sets) - 1);					\
+	struct name##_set *set = bpf_map_lookup_elem(&(map), &index);			\
+	int way;									\
+											\
+	if (!set)									\
+		return NULL;								\
+	way = tagged(&set->set, (__u32)hash | 1);					\
+	if (way < 0 || !same_words(&set->way[way].key, key, sizeof(*key) / 8))		\
+		return NULL;								\
+	if (!set->set.used[way])							\
+		set->set.used[way] = 1;							\
+	return &set->way[way].val;							\
+}											\
+											\
+static __always_inline void keep_##name(const struct key_t *key, __u64 hash,		\
+					const struct val_t *val)			\
+{											\
+	__u32 index = (hash >> 32) & ((sets) - 1);					\
+	struct name##_set *set = bpf_map_lookup_elem(&(map), &index);			\
+	int way;									\
+											\
+	if (!set)									\
+		return;									\
+	way = claim(&set->set, (__u32)hash | 1);					\
+	if (way < 0 || way >= WAYS)							\
+		return;									\
+	set->way[way].key = *key;							\
+	set->way[way].val = *val;							\
+}
+
+DEFINE_TABLE(attr, attrs, SETS, node_key, attr_val)
+DEFINE_TABLE(name, names, SETS, name_key, name_val)
+DEFINE_TABLE(data, data, DATA_SETS, data_key, data_val)
+
+static __always_inline __u64 node_hash(const struct node_key *key)
+{
+	return mix(key->conn ^ mix(key->uid, key->gid), key->nodeid);
+}
+
+static __always_inline __u64 name_hash(const struct name_key *key)
+{
+	/* the slot is the lowest bits: as good as any, but not for the tag too */
+	return (key->hash.h[0] & ~0xffffffffULL) ^ key->hash.h[1] ^ mix(key->uid, key->gid);
+}
+
+static __always_inline __u64 data_hash(const struct data_key *key)
+{
+	return mix(key->conn ^ mix(key->uid, key->gid) ^ (__u64)key->mask << 32, key->nodeid) +
+	       mix(key->kind, 1);
 }
 
 /* Validity */
@@ -404,7 +573,7 @@ struct backed {
 static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_attr *attr,
 					struct backed *backed, __u64 *ttl)
 {
-	struct attr_val *val = bpf_map_lookup_elem(&attrs, key);
+	struct attr_val *val = find_attr(key, node_hash(key));
 	__u64 *to = (__u64 *)attr, sum, head_sum;
 	struct attr_val head;
 	const __u64 *from;
@@ -503,7 +672,7 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 	bpf_probe_read_kernel(&val.attr, sizeof(val.attr), attr);
 	node_key(&key, req, nodeid);
 	val.sum = attr_sum(attr_head_sum(&val, &key), &val.attr);
-	bpf_map_update_elem(&attrs, &key, &val, BPF_ANY);
+	keep_attr(&key, node_hash(&key), &val);
 }
 
 SEC("struct_ops.s/getattr")
@@ -542,7 +711,7 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 static __always_inline bool load_name(const struct extfuse_req *req, const struct name_key *key,
 				      __u64 stamp, struct name_val *to)
 {
-	const struct name_val *val = bpf_map_lookup_elem(&names, key);
+	const struct name_val *val = find_name(key, name_hash(key));
 
 	if (!val)
 		return false;
@@ -577,7 +746,7 @@ static __always_inline void store_name(const struct extfuse_req *req, const stru
 		return;
 	val.stamp += child_stamp(req, val.nodeid);
 	val.sum = name_sum(&val, key);
-	bpf_map_update_elem(&names, key, &val, BPF_ANY);
+	keep_name(key, name_hash(key), &val);
 }
 
 /*
@@ -593,7 +762,7 @@ static __always_inline void note_name(const struct extfuse_req *req, const struc
 		return;
 	val.stamp += child_stamp(req, nodeid);
 	val.sum = name_sum(&val, key);
-	bpf_map_update_elem(&names, key, &val, BPF_ANY);
+	keep_name(key, name_hash(key), &val);
 }
 
 SEC("struct_ops/lookup")
@@ -1137,7 +1306,7 @@ static __always_inline __u64 data_expires(const struct extfuse_req *req, bool no
 		return 0;
 	if (now_on)
 		return ttl ? later(now, ttl) : 0;
-	val = bpf_map_lookup_elem(&attrs, &key);
+	val = find_attr(&key, node_hash(&key));
 	expires = val ? READ_ONCE(val->expires) : 0;
 	return expires > now ? expires : 0;
 }
@@ -1149,7 +1318,7 @@ static __always_inline __u64 data_expires(const struct extfuse_req *req, bool no
 static __always_inline bool load_data(const struct data_key *key, __u64 stamp, __u64 no_caps,
 				      struct data_val *to)
 {
-	const struct data_val *val = bpf_map_lookup_elem(&data, key);
+	const struct data_val *val = find_data(key, data_hash(key));
 
 	if (!val)
 		return false;
@@ -1176,7 +1345,7 @@ static __always_inline void store_data(const struct extfuse_req *req, const stru
 	if (!val->expires)
 		return;
 	val->sum = val->len > 0 ? data_sum(val, key) : data_head_sum(val, key);
-	bpf_map_update_elem(&data, key, val, BPF_ANY);
+	keep_data(key, data_hash(key), val);
 }
 
 static __always_inline int serve_data(struct extfuse_req *req, const struct data_key *key)
@@ -1487,6 +1656,8 @@ static long drop_backing(void *map, struct extfuse_node_key *key, void *value, _
 SEC("struct_ops/init")
 int BPF_PROG(mdcache_init, struct extfuse_req *req)
 {
+	if (!seed)
+		seed = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 	bump(any_slot(req->conn), BEGIN - 1);
 	bump(conn_slot(req->conn), BEGIN - 1);
 	return 0;
