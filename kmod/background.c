@@ -21,7 +21,8 @@ struct extfuse_background {
 	xf_end_t end;
 	struct extfuse_chain *chain;
 	struct extfuse_ctx ctx;
-	struct extfuse_walk walk;	/* @own only with several policies */
+	bool walked;
+	struct extfuse_walk walk;	/* @own only if @walked */
 };
 
 static struct {
@@ -68,7 +69,7 @@ static void background_end(XF_END_PARAMS)
 	idx = srcu_read_lock(&extfuse_srcu);
 	extfuse_note_passed(&bg->ctx);
 	extfuse_reply(bg->chain, &bg->ctx, bg->walk.heard_by,
-		      bg->chain->nr > 1 ? bg->walk.own : NULL, error);
+		      bg->walked ? bg->walk.own : NULL, error);
 	srcu_read_unlock(&extfuse_srcu, idx);
 
 	*xf_args_end(args) = end;
@@ -84,7 +85,7 @@ static void background_end(XF_END_PARAMS)
  * @ctx: the request, about to be sent to the daemon
  * @chain: the policies that were asked
  * @heard_by: bits, those that want to hear
- * @walk: what is theirs, NULL with a single policy
+ * @walk: what is theirs, NULL if only the first was asked
  *
  * Context: atomic, inside extfuse_srcu.
  * Return: false without memory and reserve; the policies then never hear the end.
@@ -107,6 +108,7 @@ bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chai
 	bg->end = *end;
 	bg->chain = chain;
 	bg->ctx = *ctx;
+	bg->walked = walk;
 	if (walk)
 		bg->walk = *walk;
 	else

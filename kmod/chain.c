@@ -212,8 +212,8 @@ static void install(struct extfuse_conn *conn, struct extfuse_chain *chain, cons
 		member->policy->bindings++;
 		trace_extfuse_bound(conn, member->policy->name, reason);
 	}
-	if (chain)
-		chain->settled = all_settled(chain);
+	if (chain && all_settled(chain))
+		chain->settled = extfuse_chain_all(chain);
 	rcu_assign_pointer(conn->chain, chain);
 	if (!old)
 		return;

@@ -35,13 +35,17 @@ struct extfuse_member {
  * that, too; later, extfuse_policy_ops() says whether they still are.
  */
 struct extfuse_chain {
-	bool settled;			/* all members are; only ever set */
+	unsigned int settled;		/* bits of all members once all are, 0 before */
 	unsigned int nr;		/* 1 to EXTFUSE_CHAIN_MAX */
 	refcount_t refs;
 	struct extfuse_member *member[EXTFUSE_CHAIN_MAX];
 };
 
-#define EXTFUSE_CHAIN_ALL GENMASK(EXTFUSE_CHAIN_MAX - 1, 0)
+/* The bits of all members of a chain. */
+static inline unsigned int extfuse_chain_all(const struct extfuse_chain *chain)
+{
+	return BIT(chain->nr) - 1;
+}
 
 static inline void extfuse_chain_get(struct extfuse_chain *chain)
 {

@@ -195,7 +195,7 @@ static __always_inline int conclude(struct extfuse_member *member, struct extfus
 	return EXTFUSE_PASS;
 }
 
-/* The only policy there is. */
+/* The policies of @settled are the first one alone. */
 static __always_inline int ask(const struct extfuse_chain *chain, struct extfuse_ctx *ctx)
 {
 	struct extfuse_member *member = chain->member[0];
@@ -303,8 +303,8 @@ static noinline unsigned int settle(struct extfuse_conn *conn, struct extfuse_ch
 		if (chain->member[i]->settled)
 			settled |= BIT(i);
 	}
-	if (settled == BIT(chain->nr) - 1)
-		WRITE_ONCE(chain->settled, true);
+	if (settled == extfuse_chain_all(chain))
+		WRITE_ONCE(chain->settled, settled);
 	spin_unlock(&conn->settle_lock);
 	return settled;
 }
@@ -317,10 +317,9 @@ static __always_inline struct extfuse_chain *conn_chain(struct extfuse_conn *con
 
 	if (!chain)
 		return NULL;
-	if (likely(READ_ONCE(chain->settled))) {
-		*settled = BIT(chain->nr) - 1;
+	*settled = READ_ONCE(chain->settled);
+	if (likely(*settled))
 		return chain;
-	}
 	*settled = settle(conn, chain);
 	return *settled ? chain : NULL;
 }
@@ -411,7 +410,7 @@ static __always_inline void carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue
 }
 
 /*
- * As send_foreground(), which calls it when there is more than one policy. An answer is
+ * As send_foreground(), which calls it unless only the first policy is asked. An answer is
  * the reply to those policies that were asked before.
  */
 static noinline void send_through_chain(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
@@ -455,7 +454,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		conn->orig->send_req(fiq, req);
 		return;
 	}
-	if (chain->nr > 1) {
+	if (settled != BIT(0)) {
 		send_through_chain(conn, fiq, req, op, chain, settled, idx);
 		return;
 	}
@@ -515,7 +514,7 @@ static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int 
 		extfuse_conn_put(conn);
 }
 
-/* The request was not answered; @walk is NULL with a single policy. */
+/* The request was not answered; @walk is NULL if only the first policy was asked. */
 static void background_carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
 				struct fuse_req *req, struct extfuse_chain *chain,
 				unsigned int heard_by, const struct extfuse_walk *walk, int ret)
@@ -529,7 +528,7 @@ static void background_carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq
 	ctx->conn->orig->send_req(fiq, req);
 }
 
-/* As send_background(), which calls it when there is more than one policy. */
+/* As send_background(), which calls it unless only the first policy is asked. */
 static noinline void background_through_chain(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
 					      struct fuse_req *req, struct extfuse_chain *chain,
 					      unsigned int settled)
@@ -563,7 +562,7 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	}
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
-	if (chain->nr > 1) {
+	if (settled != BIT(0)) {
 		background_through_chain(&ctx, fiq, req, chain, settled);
 		return;
 	}

@@ -70,7 +70,7 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 
 /*
  * The reply is there: tells those policies that want to hear it, the last one first.
- * @own is theirs, NULL with a single policy. Inside extfuse_srcu.
+ * @own is theirs, NULL if only the first was asked. Inside extfuse_srcu.
  */
 void extfuse_reply(const struct extfuse_chain *chain, struct extfuse_ctx *ctx,
 		   unsigned int heard_by, const struct extfuse_own *own, int error);
