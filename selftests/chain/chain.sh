@@ -376,7 +376,7 @@ END
 used()
 {
 	serve count deny mdcache slow && bind count,deny,mdcache,slow --ttl 60 || return
-	cp -r /usr/include/linux "$mnt/tree" && diff -r /usr/include/linux "$mnt/tree" &&
+	cp -r "$here" "$mnt/tree" && diff -r "$here" "$mnt/tree" &&
 		diff -r "$low/tree" "$mnt/tree" && mv "$mnt/tree" "$mnt/moved" && [ ! -e "$mnt/tree" ] &&
 		rm -rf "$mnt/moved" && [ ! -e "$low/moved" ] && [ "$(counted $GETATTR)" -gt 0 ] &&
 		[ "$(counted $STATFS)" -gt 0 ]

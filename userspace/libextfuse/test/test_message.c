@@ -430,12 +430,12 @@ static void long_strings(void **state)
 
 	(void)state;
 	memset(name, 'x', sizeof(name));
-	/* The last one of a type counts. */
-	nla_put(msg, EXTFUSE_A_POLICY, EXTFUSE_POLICY_NAME_LEN, name);
-	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), -EPROTO);
 	nla_put(msg, EXTFUSE_A_POLICY, EXTFUSE_POLICY_NAME_LEN - 1, name);
 	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), 0);
-	assert_int_equal(strlen(info.policy), EXTFUSE_POLICY_NAME_LEN - 1);
+	/* with the one that was there, and a comma */
+	assert_int_equal(strlen(info.policy), 8 + EXTFUSE_POLICY_NAME_LEN - 1);
+	nla_put(msg, EXTFUSE_A_POLICY, EXTFUSE_POLICY_NAME_LEN, name);
+	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), -EPROTO);
 	nlmsg_free(msg);
 }
 
