@@ -314,7 +314,7 @@ events()
 	local wanted
 
 	wanted=$(printf '%s\n' "$@")
-	within 10 [ "$(told)" = "$wanted" ]
+	within 10 eval '[ "$(told)" = "$wanted" ]'
 	kill $monitor
 	wait $monitor 2>/dev/null
 	[ "$(told)" = "$wanted" ] || no "events: $(told)"
