@@ -15,12 +15,14 @@
 
 #define BUCKET_BITS 6
 
-/* Holds references to the binding and the policy until the request ends. */
+/* Holds references to the binding and its policies until the request ends. */
 struct extfuse_background {
 	struct hlist_node node;
 	xf_end_t end;
-	struct extfuse_policy *policy;
+	struct extfuse_chain *chain;
 	struct extfuse_ctx ctx;
+	bool walked;
+	struct extfuse_walk walk;	/* @own only if @walked */
 };
 
 static struct {
@@ -60,23 +62,18 @@ static void background_end(XF_END_PARAMS)
 {
 	struct extfuse_background *bg = take(args);
 	struct extfuse_conn *conn = bg->ctx.conn;
-	const struct extfuse_ops *ops;
 	xf_end_t end = bg->end;
 	int idx;
 
 	/* before the kernel acts on the reply: nothing cached may outlive it */
 	idx = srcu_read_lock(&extfuse_srcu);
 	extfuse_note_passed(&bg->ctx);
-	ops = extfuse_policy_ops(bg->policy);
-	if (ops && extfuse_op_wants_done(bg->ctx.op, ops)) {
-		bg->ctx.req.flags |= EXTFUSE_REQ_REPLY;
-		bg->ctx.error = error;
-		bg->ctx.op->done(ops, &bg->ctx, error);
-	}
+	extfuse_reply(bg->chain, &bg->ctx, bg->walk.heard_by,
+		      bg->walked ? bg->walk.own : NULL, error);
 	srcu_read_unlock(&extfuse_srcu, idx);
 
 	*xf_args_end(args) = end;
-	extfuse_policy_put(bg->policy);
+	extfuse_chain_put(bg->chain);
 	mempool_free(bg, background_pool);
 	XF_END_CALL(end);
 	/* may be what keeps the module */
@@ -84,16 +81,19 @@ static void background_end(XF_END_PARAMS)
 }
 
 /**
- * extfuse_background_track - have the policy told when a request ends
+ * extfuse_background_track - have policies told when a request ends
  * @ctx: the request, about to be sent to the daemon
- * @policy: whose callback it is
+ * @chain: the policies that were asked
+ * @heard_by: bits, those that want to hear
+ * @walk: what is theirs, NULL if only the first was asked
  *
  * Context: atomic, inside extfuse_srcu.
- * Return: false without memory and reserve; the policy then never hears the end.
+ * Return: false without memory and reserve; the policies then never hear the end.
  * A cache takes the change for one that is still under way: it serves less from
  * then on, nothing stale.
  */
-bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_policy *policy)
+bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chain *chain,
+			      unsigned int heard_by, const struct extfuse_walk *walk)
 {
 	xf_end_t *end = xf_args_end(ctx->args);
 	unsigned int i = bucket_of(ctx->args);
@@ -104,10 +104,15 @@ bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_poli
 	if (!bg)
 		return false;
 	extfuse_conn_get(ctx->conn);
-	extfuse_policy_get(policy);
+	extfuse_chain_get(chain);
 	bg->end = *end;
-	bg->policy = policy;
+	bg->chain = chain;
 	bg->ctx = *ctx;
+	bg->walked = walk;
+	if (walk)
+		bg->walk = *walk;
+	else
+		bg->walk.heard_by = heard_by;
 
 	spin_lock_irqsave(&buckets[i].lock, flags);
 	hlist_add_head(&bg->node, &buckets[i].head);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Background requests that the daemon answers and the policy wants to hear of. */
+/* Background requests that the daemon answers and policies want to hear of. */
 #ifndef EXTFUSE_BACKGROUND_H
 #define EXTFUSE_BACKGROUND_H
 
 #include "dispatch.h"
 
-bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_policy *policy);
+bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chain *chain,
+			      unsigned int heard_by, const struct extfuse_walk *walk);
 int extfuse_background_init(void);
 void extfuse_background_exit(void);
 

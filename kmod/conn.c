@@ -8,6 +8,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include "chain.h"
 #include "compat.h"
 #include "conn.h"
 #include "dispatch.h"
@@ -21,13 +22,16 @@ DEFINE_SPINLOCK(extfuse_conns_lock);
 struct workqueue_struct *extfuse_wq;
 static u64 last_id;			/* under extfuse_mutex */
 
-/* The policy's name, under extfuse_mutex; empty if there is none. */
-static void name_policy(const struct extfuse_conn *conn, char name[EXTFUSE_POLICY_NAME_LEN])
+/* The policies' names, under extfuse_mutex. */
+static void name_policies(const struct extfuse_conn *conn, struct extfuse_names *names)
 {
-	const struct extfuse_policy *policy =
-		rcu_dereference_protected(conn->policy, lockdep_is_held(&extfuse_mutex));
+	const struct extfuse_chain *chain = extfuse_chain_of(conn);
 
-	strscpy(name, policy ? policy->name : "", EXTFUSE_POLICY_NAME_LEN);
+	names->nr = 0;
+	while (chain && names->nr < chain->nr) {
+		strscpy(names->name[names->nr], chain->member[names->nr]->policy->name);
+		names->nr++;
+	}
 }
 
 /* Under extfuse_mutex. */
@@ -60,8 +64,8 @@ static void conn_free(struct work_struct *work)
 	struct extfuse_event event = { .type = EXTFUSE_EVENT_GONE };
 
 	mutex_lock(&extfuse_mutex);
-	name_policy(conn, event.policy);
-	extfuse_conn_set_policy(conn, NULL, conn->gone ? "gone" : "unbind");
+	name_policies(conn, &event.policies);
+	extfuse_chain_remove(conn, NULL, conn->gone ? "gone" : "unbind");
 	set_latency(conn, false);
 	if (conn->gone)
 		extfuse_netlink_event(conn, &event);
@@ -184,111 +188,80 @@ static struct extfuse_conn *bound_conn(const struct fuse_conn *fc)
 	return found;
 }
 
-static int call_init(struct extfuse_conn *conn, struct extfuse_policy *policy)
+static void unload(struct extfuse_conn *conn, const struct extfuse_policy *old,
+		   const char *why, const char *reason)
 {
-	const struct extfuse_ops *ops;
-	struct extfuse_ctx ctx;
-	int idx, ret = 0;
+	struct extfuse_event event = { .type = EXTFUSE_EVENT_POLICY_OFF, .reason = why };
 
-	extfuse_ctx_init(&ctx, conn, 0, 0);
-	idx = srcu_read_lock(&extfuse_srcu);
-	ops = extfuse_policy_ops(policy);
-	if (ops && ops->init)
-		ret = ops->init(&ctx.req);
-	srcu_read_unlock(&extfuse_srcu, idx);
-	return ret > 0 || ret < -MAX_ERRNO ? -EINVAL : ret;
-}
-
-static void call_exit(struct extfuse_conn *conn, struct extfuse_policy *policy)
-{
-	const struct extfuse_ops *ops;
-	struct extfuse_ctx ctx = { .conn = conn, .req.conn = conn->id };
-	int idx;
-
-	idx = srcu_read_lock(&extfuse_srcu);
-	ops = extfuse_policy_ops(policy);
-	if (ops && ops->exit)
-		ops->exit(&ctx.req);
-	srcu_read_unlock(&extfuse_srcu, idx);
-}
-
-/*
- * Exchanges the policy of a binding. Requests on their way finish with the one
- * they began with.
- */
-void extfuse_conn_set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy,
-			     const char *reason)
-{
-	struct extfuse_policy *old = rcu_dereference_protected(conn->policy,
-							       lockdep_is_held(&extfuse_mutex));
-
-	if (policy) {
-		extfuse_policy_get(policy);
-		policy->bindings++;
-		trace_extfuse_bound(conn, policy->name, reason);
-	}
-	rcu_assign_pointer(conn->policy, policy);
-	if (old) {
-		synchronize_srcu(&extfuse_srcu);
-		/* nobody counts for the old one any more */
-		atomic_set(&conn->faults, 0);
-		trace_extfuse_unbound(conn, old->name, reason);
-		/* another policy may get its address */
-		cmpxchg(&conn->settled, old, NULL);
-		call_exit(conn, old);
-		old->bindings--;
-		extfuse_policy_put(old);
-	}
-}
-
-/* @old is updated to @new, or unloaded. */
-static void succeed(struct extfuse_conn *conn, const struct extfuse_policy *old,
-		    struct extfuse_policy *new)
-{
-	bool refused = new && call_init(conn, new);
-	struct extfuse_event event = { .type = EXTFUSE_EVENT_POLICY_OFF };
-
-	strscpy(event.policy, old->name);
-	if (new && !refused) {
-		event.type = EXTFUSE_EVENT_REPLACED;
-		strscpy(event.previous, old->name);
-		event.reason = "the policy was updated";
-		extfuse_conn_set_policy(conn, new, "update");
-	} else {
-		event.reason = refused ? "the updated policy refused the mount" :
-					 "the policy was unloaded";
-		extfuse_conn_set_policy(conn, NULL, refused ? "refused" : "unload");
-	}
+	extfuse_event_names(&event.policies, old);
+	extfuse_chain_remove(conn, old, reason);
 	extfuse_netlink_event(conn, &event);
+}
+
+static void update(struct extfuse_conn *conn, const struct extfuse_policy *old,
+		   struct extfuse_policy *new)
+{
+	struct extfuse_exchange exchange = {
+		.ttl = conn->ttl,
+		.gfp = GFP_KERNEL | __GFP_NOFAIL,
+		.reason = "update",
+	};
+	struct extfuse_event event = {
+		.type = EXTFUSE_EVENT_REPLACED,
+		.reason = "the policy was updated",
+	};
+	const struct extfuse_chain *chain = extfuse_chain_of(conn);
+
+	for (; exchange.nr < chain->nr; exchange.nr++) {
+		exchange.policies[exchange.nr] = chain->member[exchange.nr]->policy;
+		if (exchange.policies[exchange.nr] == old)
+			exchange.policies[exchange.nr] = new;
+	}
+	name_policies(conn, &event.previous);
+	extfuse_chain_exchange(conn, &exchange);
+	if (exchange.refused == new) {
+		unload(conn, old, "the updated policy refused the mount", "refused");
+		return;
+	}
+	name_policies(conn, &event.policies);
+	extfuse_netlink_event(conn, &event);
+}
+
+/* A binding that has the policy, with a reference; NULL: none has. */
+static struct extfuse_conn *conn_with(const struct extfuse_policy *policy)
+{
+	struct extfuse_conn *conn, *found = NULL;
+
+	spin_lock(&extfuse_conns_lock);
+	list_for_each_entry(conn, &extfuse_conns, node) {
+		if (!extfuse_chain_find(extfuse_chain_of(conn), policy) ||
+		    !refcount_inc_not_zero(&conn->refs))
+			continue;
+		found = conn;
+		break;
+	}
+	spin_unlock(&extfuse_conns_lock);
+	return found;
 }
 
 /**
  * extfuse_conns_replace_policy - a policy goes or is updated
  * @old: policy that is going
- * @new: its successor, or NULL: the mounts are then served by their daemons
+ * @new: its successor, or NULL: the mounts are then served by the other policies that
+ *	they have, and their daemons
  */
 void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_policy *new)
 {
 	struct extfuse_conn *conn;
-	bool again;
 
-	/* changing a policy sleeps: one binding at a time, kept by a reference */
-	do {
-		again = false;
-		spin_lock(&extfuse_conns_lock);
-		list_for_each_entry(conn, &extfuse_conns, node) {
-			if (rcu_access_pointer(conn->policy) != old ||
-			    !refcount_inc_not_zero(&conn->refs))
-				continue;
-			again = true;
-			break;
-		}
-		spin_unlock(&extfuse_conns_lock);
-		if (again) {
-			succeed(conn, old, new);
-			extfuse_conn_put(conn);
-		}
-	} while (again);
+	/* sleeps for each: one binding at a time, kept by a reference */
+	while ((conn = conn_with(old))) {
+		if (new)
+			update(conn, old, new);
+		else
+			unload(conn, old, "the policy was unloaded", "unload");
+		extfuse_conn_put(conn);
+	}
 }
 
 static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *sb)
@@ -317,6 +290,7 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	conn->dev = xf_conn_dev(fc);
 	conn->owner = xf_conn_user_id(fc);
 	get_random_bytes(&conn->name_key, sizeof(conn->name_key));
+	spin_lock_init(&conn->settle_lock);
 	init_llist_head(&conn->answered);
 	INIT_DELAYED_WORK(&conn->complete_work, extfuse_complete_work);
 	INIT_WORK(&conn->fault_work, extfuse_fault_work);
@@ -333,8 +307,18 @@ static void conn_discard(struct extfuse_conn *conn)
 	kfree(conn);
 }
 
-static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse_policy *policy,
-		    u64 ttl, u64 *id, struct netlink_ext_ack *extack)
+static int exchange(struct extfuse_conn *conn, struct extfuse_exchange *exchange,
+		    struct netlink_ext_ack *extack)
+{
+	int err = extfuse_chain_exchange(conn, exchange);
+
+	if (exchange->refused)
+		NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", exchange->refused->name);
+	return err;
+}
+
+static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse_exchange *to,
+		    u64 *id, struct netlink_ext_ack *extack)
 {
 	struct extfuse_event event = { .type = EXTFUSE_EVENT_BOUND };
 	struct extfuse_conn *conn;
@@ -346,17 +330,17 @@ static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse
 	conn = conn_new(fc, sb);
 	if (!conn)
 		return -ENOMEM;
-	conn->ttl = ttl;
-	err = call_init(conn, policy);
-	if (err) {
-		NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", policy->name);
-		goto discard;
-	}
 	if (!try_module_get(THIS_MODULE)) {
-		err = -ENODEV;
-		goto discard;
+		conn_discard(conn);
+		return -ENODEV;
 	}
-	extfuse_conn_set_policy(conn, policy, "bind");
+	to->reason = "bind";
+	err = exchange(conn, to, extack);
+	if (err) {
+		conn_discard(conn);
+		module_put(THIS_MODULE);
+		return err;
+	}
 	spin_lock(&extfuse_conns_lock);
 	list_add_tail_rcu(&conn->node, &extfuse_conns);
 	spin_unlock(&extfuse_conns_lock);
@@ -368,62 +352,83 @@ static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse
 		extfuse_conn_put(conn);
 		return -EAGAIN;
 	}
-	name_policy(conn, event.policy);
+	name_policies(conn, &event.policies);
 	extfuse_netlink_event(conn, &event);
 	*id = conn->id;
 	return 0;
-
-discard:
-	conn_discard(conn);
-	return err;
 }
 
-static int bind_again(struct extfuse_conn *conn, struct extfuse_policy *policy, u64 ttl,
-		      bool replace, u64 *id, struct netlink_ext_ack *extack)
+static int bind_again(struct extfuse_conn *conn, struct extfuse_exchange *to, bool replace,
+		      u64 *id, struct netlink_ext_ack *extack)
 {
-	struct extfuse_policy *old = rcu_dereference_protected(conn->policy,
-							       lockdep_is_held(&extfuse_mutex));
+	const struct extfuse_chain *old = extfuse_chain_of(conn);
 	struct extfuse_event event = {
 		.type = old ? EXTFUSE_EVENT_REPLACED : EXTFUSE_EVENT_BOUND,
 	};
 	int err;
 
-	name_policy(conn, event.previous);
+	name_policies(conn, &event.previous);
 	if (!replace && old) {
-		NL_SET_ERR_MSG_FMT(extack, "already bound to policy %s", old->name);
+		NL_SET_ERR_MSG_FMT(extack, "already bound to policy %s%s", event.previous.name[0],
+				   old->nr > 1 ? " and others" : "");
 		return -EBUSY;
 	}
-	if (old != policy) {
-		err = call_init(conn, policy);
-		if (err) {
-			NL_SET_ERR_MSG_FMT(extack, "policy %s refused the mount", policy->name);
-			return err;
-		}
-	}
-	WRITE_ONCE(conn->ttl, ttl);
-	if (old != policy)
-		extfuse_conn_set_policy(conn, policy, old ? "replace" : "bind");
-	name_policy(conn, event.policy);
+	to->reason = old ? "replace" : "bind";
+	err = exchange(conn, to, extack);
+	if (err && extfuse_chain_of(conn) == old)
+		return err;
+	name_policies(conn, &event.policies);
 	extfuse_netlink_event(conn, &event);
 	*id = conn->id;
+	return err;
+}
+
+/* The policies of these names; under extfuse_mutex, which keeps them loaded. */
+static int find_policies(const struct extfuse_names *names, struct extfuse_exchange *to,
+			 struct netlink_ext_ack *extack)
+{
+	struct extfuse_policy *policy;
+	unsigned int i;
+
+	for (i = 0; i < names->nr; i++) {
+		policy = extfuse_policy_find(names->name[i]);
+		if (!policy) {
+			NL_SET_ERR_MSG_FMT(extack, "no such policy: %s", names->name[i]);
+			return -ENOENT;
+		}
+		for (to->nr = 0; to->nr < i; to->nr++) {
+			if (to->policies[to->nr] != policy)
+				continue;
+			NL_SET_ERR_MSG_FMT(extack, "policy %s is named twice", policy->name);
+			return -EINVAL;
+		}
+		if (extfuse_ops_remember(rcu_dereference_protected(policy->ops, true)) &&
+		    !extfuse_notify_works()) {
+			NL_SET_ERR_MSG_FMT(extack,
+					   "policy %s caches, and kernel.ftrace_enabled is off",
+					   policy->name);
+			return -EOPNOTSUPP;
+		}
+		to->policies[to->nr++] = policy;
+	}
 	return 0;
 }
 
 /**
- * extfuse_bind - bind a mount's connection to a policy
+ * extfuse_bind - bind a mount's connection to policies
  * @file: any file on the mount; keeps the mount for the time of the call
- * @name: policy
+ * @names: at least one policy
  * @ttl: ns for which answers may be kept at the least
- * @replace: exchange the policy of a connection that is bound already
+ * @replace: exchange the policies of a connection that is bound already
  * @id: receives the connection id
  * @extack: receives the reason of an error
  *
  * Context: process context, may sleep.
  */
-int extfuse_bind(struct file *file, const char *name, u64 ttl, bool replace, u64 *id,
-		 struct netlink_ext_ack *extack)
+int extfuse_bind(struct file *file, const struct extfuse_names *names, u64 ttl, bool replace,
+		 u64 *id, struct netlink_ext_ack *extack)
 {
-	struct extfuse_policy *policy;
+	struct extfuse_exchange to = { .ttl = ttl, .gfp = GFP_KERNEL };
 	struct extfuse_conn *conn;
 	struct fuse_conn *fc;
 	int err;
@@ -433,25 +438,14 @@ int extfuse_bind(struct file *file, const char *name, u64 ttl, bool replace, u64
 	err = PTR_ERR_OR_ZERO(fc);
 	if (err)
 		goto unlock;
-	policy = extfuse_policy_find(name);
-	if (!policy) {
-		NL_SET_ERR_MSG_FMT(extack, "no such policy: %s", name);
-		err = -ENOENT;
+	err = find_policies(names, &to, extack);
+	if (err)
 		goto unlock;
-	}
-	/* under extfuse_mutex, which unregistration takes too */
-	if (extfuse_ops_remember(rcu_dereference_protected(policy->ops, true)) &&
-	    !extfuse_notify_works()) {
-		NL_SET_ERR_MSG_FMT(extack, "policy %s caches, and kernel.ftrace_enabled is off",
-				   name);
-		err = -EOPNOTSUPP;
-		goto unlock;
-	}
 	conn = bound_conn(fc);
 	if (conn)
-		err = bind_again(conn, policy, ttl, replace, id, extack);
+		err = bind_again(conn, &to, replace, id, extack);
 	else
-		err = bind_new(fc, file->f_path.mnt->mnt_sb, policy, ttl, id, extack);
+		err = bind_new(fc, file->f_path.mnt->mnt_sb, &to, id, extack);
 unlock:
 	mutex_unlock(&extfuse_mutex);
 	return err;
@@ -492,7 +486,7 @@ static bool settle(struct extfuse_conn *conn)
  */
 static int take_out(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
 {
-	extfuse_conn_set_policy(conn, NULL, "unbind");
+	extfuse_chain_remove(conn, NULL, "unbind");
 	synchronize_srcu(&extfuse_srcu);
 	synchronize_rcu_tasks();
 	if (!settle(conn)) {
@@ -514,7 +508,7 @@ static int detach(struct extfuse_conn *conn, struct netlink_ext_ack *extack)
 	struct extfuse_event event = { .type = EXTFUSE_EVENT_UNBOUND };
 	int err;
 
-	name_policy(conn, event.policy);
+	name_policies(conn, &event.policies);
 	err = take_out(conn, extack);
 	if (err) {
 		event.type = EXTFUSE_EVENT_POLICY_OFF;

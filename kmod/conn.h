@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "layout/fuse_private.h"
+#include "chain.h"
 #include "latency.h"
 #include "lookups.h"
 #include "lower.h"
@@ -31,13 +32,11 @@ struct extfuse_conn {
 	struct fuse_iqueue *fiq;
 	struct fuse_conn *fc;
 	struct super_block *sb;		/* alive while a request of it is under way */
-	struct extfuse_policy __rcu *policy;	/* extfuse_srcu; written under extfuse_mutex */
-	const void *settled;		/* the policy than which no request is older */
-	atomic_t faults;		/* refused answers since the last good one */
-	u32 fault_opcode;		/* of the last one */
+	struct extfuse_chain __rcu *chain;	/* extfuse_srcu; written under extfuse_mutex */
+	spinlock_t settle_lock;		/* protects its members' and its own @settled */
 	u64 id;
 	u64 ttl;			/* ns */
-	struct extfuse_latency __rcu *latency;	/* like @policy; NULL: not measured */
+	struct extfuse_latency __rcu *latency;	/* like @chain; NULL: not measured */
 	siphash_key_t name_key;
 	struct extfuse_lookups lookups;
 	struct extfuse_stats __percpu *stats;
@@ -88,17 +87,25 @@ static inline struct extfuse_conn *extfuse_conn_of(struct fuse_iqueue *fiq)
 	return container_of(ops, struct extfuse_conn, ops);
 }
 
-int extfuse_bind(struct file *file, const char *policy, u64 ttl, bool replace, u64 *id,
-		 struct netlink_ext_ack *extack);
+/**
+ * struct extfuse_names - names of policies, in the order in which they are asked
+ * @nr: how many
+ * @name: each ends with NUL
+ */
+struct extfuse_names {
+	unsigned int nr;
+	char name[EXTFUSE_CHAIN_MAX][EXTFUSE_POLICY_NAME_LEN];
+};
+
+int extfuse_bind(struct file *file, const struct extfuse_names *names, u64 ttl, bool replace,
+		 u64 *id, struct netlink_ext_ack *extack);
 int extfuse_unbind(struct file *file, u64 id, struct netlink_ext_ack *extack);
 /* Measures the times of a binding's requests from now on, or not any more. */
 int extfuse_conn_measure(struct file *file, u64 id, bool on, struct netlink_ext_ack *extack);
 /* Connection id of the mount @file is on, or 0. */
 u64 extfuse_conn_id(struct file *file);
 
-/* Policy changes of bound connections, under extfuse_mutex; @reason is for traces. */
-void extfuse_conn_set_policy(struct extfuse_conn *conn, struct extfuse_policy *policy,
-			     const char *reason);
+/* Under extfuse_mutex. */
 void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_policy *new);
 
 int extfuse_conn_init(void);

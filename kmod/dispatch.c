@@ -43,6 +43,7 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 	ctx->name = NULL;
 	ctx->nr_hashed = 0;
 	ctx->quiet = false;
+	ctx->more = false;
 	ctx->reply_set = false;
 	ctx->fresh = false;
 	ctx->error = 0;
@@ -152,11 +153,13 @@ static void finish_reply(struct extfuse_ctx *ctx)
 			(struct fuse_getxattr_out){ .size = ctx->reply_len };
 }
 
-/* Asks the policy; EXTFUSE_PASS, EXTFUSE_LOWER, 0 or -errno. Inside extfuse_srcu. */
-static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
+/*
+ * Counts what came of asking, @member being the last that was asked, and completes an
+ * answer; EXTFUSE_PASS, EXTFUSE_LOWER, 0 or -errno. Inside extfuse_srcu.
+ */
+static __always_inline int conclude(struct extfuse_member *member, struct extfuse_ctx *ctx, int ret)
 {
 	struct extfuse_op_counts __percpu *counts;
-	int ret = ctx->op->pre(ops, ctx);
 
 	/* an opcode that has a row has a slot */
 	counts = &ctx->conn->stats->op[ctx->op - extfuse_op_table];
@@ -169,50 +172,156 @@ static __always_inline int ask(const struct extfuse_ops *ops, struct extfuse_ctx
 			this_cpu_inc(counts->errors);
 		else
 			finish_reply(ctx);
-		extfuse_no_fault(ctx->conn);
-		trace_extfuse_answered(ctx->conn, ops->name, ctx->req.opcode, ctx->req.nodeid,
-				       ctx->req.flags & EXTFUSE_REQ_BACKGROUND, ret);
+		extfuse_no_fault(member);
+		trace_extfuse_answered(ctx->conn, member->ops->name, ctx->req.opcode,
+				       ctx->req.nodeid, ctx->req.flags & EXTFUSE_REQ_BACKGROUND,
+				       ret);
 		note_answered(ctx);
 		return ret;
 	}
 	if (ret == EXTFUSE_LOWER) {
 		/* counted when it is clear who carries it out */
-		extfuse_no_fault(ctx->conn);
+		extfuse_no_fault(member);
 		return ret;
 	}
 	if (ret != EXTFUSE_PASS) {
 		this_cpu_inc(counts->bugs);
-		extfuse_fault(ctx, ops->name);
+		extfuse_fault(ctx, member);
 	}
 	this_cpu_inc(counts->passed);
-	trace_extfuse_passed(ctx->conn, ops->name, ctx->req.opcode, ctx->req.nodeid,
+	trace_extfuse_passed(ctx->conn, member->ops->name, ctx->req.opcode, ctx->req.nodeid,
 			     ctx->req.flags & EXTFUSE_REQ_BACKGROUND,
 			     ret == EXTFUSE_PASS ? EXTFUSE_PASSED_POLICY : EXTFUSE_PASSED_BUG);
 	return EXTFUSE_PASS;
 }
 
-/*
- * A change that was on its way to the daemon when the policy came is one that
- * the policy never heard of. Until there has been a moment when the request at
- * hand was the only one, the policy is not asked.
- */
-static bool settle(struct extfuse_conn *conn, const struct extfuse_policy *policy)
+/* The policies of @settled are the first one alone. */
+static __always_inline int ask(const struct extfuse_chain *chain, struct extfuse_ctx *ctx)
 {
-	if (xf_conn_num_waiting(conn->fc) != 1)
-		return false;
-	WRITE_ONCE(conn->settled, policy);
-	return true;
+	struct extfuse_member *member = chain->member[0];
+
+	return conclude(member, ctx, ctx->op->pre(member->ops, ctx));
 }
 
-static const struct extfuse_ops *conn_ops(struct extfuse_conn *conn,
-					  struct extfuse_policy **policy)
+/* Nothing of what the policy before did is left. */
+static void ctx_next(struct extfuse_ctx *ctx)
 {
-	*policy = srcu_dereference(conn->policy, &extfuse_srcu);
-	if (!*policy)
+	struct xf_arg *out;
+
+	memset(ctx->req.cookie, 0, sizeof(ctx->req.cookie));
+	ctx->nr_hashed = 0;
+	ctx->quiet = false;
+	ctx->reply_set = false;
+	ctx->fresh = false;
+	/* all others are zeroed for each */
+	if (ctx->req.opcode == FUSE_GETATTR && xf_args_out_num(ctx->args)) {
+		out = xf_args_out(ctx->args, 0);
+		memset(out->value, 0, out->size);
+	}
+}
+
+static void keep_own(struct extfuse_walk *walk, unsigned int i, const struct extfuse_ctx *ctx)
+{
+	struct extfuse_own *own = &walk->own[i];
+
+	walk->heard_by |= BIT(i);
+	memcpy(own->cookie, ctx->req.cookie, sizeof(own->cookie));
+	memcpy(own->hashed, ctx->hashed, sizeof(own->hashed));
+	own->nr_hashed = ctx->nr_hashed;
+}
+
+/*
+ * Asks the policies of which @settled has the bits, one or more of them, until one does
+ * not pass. As conclude().
+ */
+static int ask_chain(const struct extfuse_chain *chain, unsigned int settled,
+		     struct extfuse_ctx *ctx, struct extfuse_walk *walk)
+{
+	unsigned int i = __ffs(settled);
+	struct extfuse_member *member;
+	int ret;
+
+	walk->heard_by = 0;
+	for (;;) {
+		member = chain->member[i];
+		ctx->more = settled >> i > 1;
+		ret = ctx->op->pre(member->ops, ctx);
+		if (ret > 0 && !ctx->quiet && extfuse_op_wants_done(ctx->op, member->ops))
+			keep_own(walk, i, ctx);
+		if ((ret != EXTFUSE_PASS && ret != EXTFUSE_BUG) || !ctx->more)
+			return conclude(member, ctx, ret);
+		if (ret == EXTFUSE_BUG) {
+			extfuse_count(ctx->conn, ctx->req.opcode, bugs);
+			extfuse_fault(ctx, member);
+		}
+		i += 1 + __ffs(settled >> (i + 1));
+		ctx_next(ctx);
+	}
+}
+
+void extfuse_reply(const struct extfuse_chain *chain, struct extfuse_ctx *ctx,
+		   unsigned int heard_by, const struct extfuse_own *own, int error)
+{
+	const struct extfuse_ops *ops;
+	unsigned int i;
+
+	ctx->req.flags |= EXTFUSE_REQ_REPLY;
+	ctx->error = error;
+	while (heard_by) {
+		i = __fls(heard_by);
+		heard_by &= ~BIT(i);
+		ops = extfuse_policy_ops(chain->member[i]->policy);
+		if (!ops)
+			continue;
+		if (own) {
+			memcpy(ctx->req.cookie, own[i].cookie, sizeof(own[i].cookie));
+			memcpy(ctx->hashed, own[i].hashed, sizeof(own[i].hashed));
+			ctx->nr_hashed = own[i].nr_hashed;
+		}
+		ctx->op->done(ops, ctx, error);
+	}
+}
+
+/*
+ * A change that was on its way to the daemon when a policy came is one that the
+ * policy never heard of. Until there has been a moment when the request at hand
+ * was the only one, a policy that remembers replies is not asked.
+ *
+ * The lock keeps another request from slipping by, unheard of, between the look and
+ * what is made of it. Returns the bits of those that may be asked.
+ */
+static noinline unsigned int settle(struct extfuse_conn *conn, struct extfuse_chain *chain)
+{
+	unsigned int i, settled = 0;
+	bool alone;
+
+	spin_lock(&conn->settle_lock);
+	alone = xf_conn_num_waiting(conn->fc) == 1;
+	for (i = 0; i < chain->nr; i++) {
+		if (alone)
+			WRITE_ONCE(chain->member[i]->settled, true);
+		if (chain->member[i]->settled)
+			settled |= BIT(i);
+	}
+	if (settled == extfuse_chain_all(chain))
+		WRITE_ONCE(chain->settled, settled);
+	spin_unlock(&conn->settle_lock);
+	return settled;
+}
+
+/* The policies to ask, NULL for none: those whose bits are in @settled. */
+static __always_inline struct extfuse_chain *conn_chain(struct extfuse_conn *conn,
+							unsigned int *settled)
+{
+	struct extfuse_chain *chain = srcu_dereference(conn->chain, &extfuse_srcu);
+
+	if (!chain)
 		return NULL;
-	if (unlikely(READ_ONCE(conn->settled) != *policy) && !settle(conn, *policy))
-		return NULL;
-	return extfuse_policy_ops(*policy);
+	*settled = READ_ONCE(chain->settled);
+	if (likely(*settled))
+		return chain;
+	*settled = settle(conn, chain);
+	return *settled ? chain : NULL;
 }
 
 static __always_inline const struct extfuse_op *op_of(struct fuse_req *req)
@@ -233,7 +342,7 @@ static enum extfuse_passed why_not(struct extfuse_conn *conn, struct fuse_iqueue
 		return EXTFUSE_PASSED_OPCODE;
 	if (!xf_fiq_connected(fiq))
 		return EXTFUSE_PASSED_DISCONNECTED;
-	return rcu_access_pointer(conn->policy) ? EXTFUSE_PASSED_UNSETTLED :
+	return rcu_access_pointer(conn->chain) ? EXTFUSE_PASSED_UNSETTLED :
 						  EXTFUSE_PASSED_NO_POLICY;
 }
 
@@ -250,6 +359,81 @@ static void count_passed(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 }
 
 /*
+ * Has a foreground request carried out that was not answered, and those policies told
+ * of the reply that want to hear it. Enters with extfuse_srcu held and leaves without.
+ */
+static __always_inline void carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
+				     struct fuse_req *req, struct extfuse_chain *chain,
+				     unsigned int heard_by, const struct extfuse_own *own,
+				     int ret, int idx)
+	__releases(&extfuse_srcu)
+{
+	struct extfuse_conn *conn = ctx->conn;
+	const struct fuse_iqueue_ops *orig = conn->orig;
+	bool served, lower;
+
+	if (ret == EXTFUSE_PASS && !heard_by && !ctx->start) {
+		srcu_read_unlock(&extfuse_srcu, idx);
+		orig->send_req(fiq, req);
+		return;
+	}
+
+	/* Nothing may be held while others think, except that it all still exists. */
+	extfuse_conn_get(conn);
+	extfuse_chain_get(chain);
+	srcu_read_unlock(&extfuse_srcu, idx);
+
+	if (ret == EXTFUSE_LOWER)
+		ret = extfuse_lower_foreground(ctx, req);
+	lower = ret != EXTFUSE_PASS;
+	served = ret <= 0;
+	if (ret == EXTFUSE_PASS)
+		orig->send_req(fiq, req);
+	if (!served && !extfuse_wait_reply(conn, fiq, req)) {
+		ret = -EINTR;
+		ctx->start = 0;
+	} else if (!served) {
+		ret = xf_req_out(req)->error;
+	}
+
+	idx = srcu_read_lock(&extfuse_srcu);
+	if (lower)
+		note_answered(ctx);
+	else
+		extfuse_note_passed(ctx);
+	extfuse_reply(chain, ctx, heard_by, own, ret);
+	srcu_read_unlock(&extfuse_srcu, idx);
+	if (served)
+		extfuse_end_request(req, ret);
+	extfuse_chain_put(chain);
+	extfuse_conn_put(conn);
+}
+
+/*
+ * As send_foreground(), which calls it unless only the first policy is asked. An answer is
+ * the reply to those policies that were asked before.
+ */
+static noinline void send_through_chain(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+					struct fuse_req *req, const struct extfuse_op *op,
+					struct extfuse_chain *chain, unsigned int settled, int idx)
+	__releases(&extfuse_srcu)
+{
+	struct extfuse_walk walk __uninitialized;
+	struct extfuse_ctx ctx __uninitialized;
+	int ret;
+
+	ctx_init_req(&ctx, conn, op, req);
+	ret = ask_chain(chain, settled, &ctx, &walk);
+	if (ret <= 0) {
+		extfuse_reply(chain, &ctx, walk.heard_by, walk.own, ret);
+		srcu_read_unlock(&extfuse_srcu, idx);
+		extfuse_end_request(req, ret);
+		return;
+	}
+	carry_on(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
+}
+
+/*
  * A request that a task waits for: process context, no spinlocks, possibly
  * inode locks. Enters with extfuse_srcu held and leaves without.
  */
@@ -258,69 +442,32 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	__releases(&extfuse_srcu)
 {
 	const struct extfuse_op *op = op_of(req);
-	const struct fuse_iqueue_ops *orig = conn->orig;
-	const struct extfuse_ops *ops;
-	struct extfuse_policy *policy;
 	struct extfuse_ctx ctx __uninitialized;
-	bool wants_done, served, lower;
+	struct extfuse_chain *chain;
+	unsigned int settled;
 	int ret;
 
-	ops = op ? conn_ops(conn, &policy) : NULL;
-	if (!ops || !xf_fiq_connected(fiq)) {
+	chain = op ? conn_chain(conn, &settled) : NULL;
+	if (!chain || !xf_fiq_connected(fiq)) {
 		count_passed(conn, fiq, req, op);
 		srcu_read_unlock(&extfuse_srcu, idx);
-		orig->send_req(fiq, req);
+		conn->orig->send_req(fiq, req);
+		return;
+	}
+	if (settled != BIT(0)) {
+		send_through_chain(conn, fiq, req, op, chain, settled, idx);
 		return;
 	}
 
 	ctx_init_req(&ctx, conn, op, req);
-	ret = ask(ops, &ctx);
+	ret = ask(chain, &ctx);
 	if (likely(ret <= 0)) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		extfuse_end_request(req, ret);
 		return;
 	}
-	wants_done = !ctx.quiet && extfuse_op_wants_done(op, ops);
-	if (ret == EXTFUSE_PASS && !wants_done && !ctx.start) {
-		srcu_read_unlock(&extfuse_srcu, idx);
-		orig->send_req(fiq, req);
-		return;
-	}
-
-	/* Nothing may be held while others think, except that it all still exists. */
-	extfuse_conn_get(conn);
-	extfuse_policy_get(policy);
-	srcu_read_unlock(&extfuse_srcu, idx);
-
-	if (ret == EXTFUSE_LOWER)
-		ret = extfuse_lower_foreground(&ctx, req);
-	lower = ret != EXTFUSE_PASS;
-	served = ret <= 0;
-	if (ret == EXTFUSE_PASS)
-		orig->send_req(fiq, req);
-	if (!served && !extfuse_wait_reply(conn, fiq, req)) {
-		ret = -EINTR;
-		ctx.start = 0;
-	} else if (!served) {
-		ret = xf_req_out(req)->error;
-	}
-
-	idx = srcu_read_lock(&extfuse_srcu);
-	if (lower)
-		note_answered(&ctx);
-	else
-		extfuse_note_passed(&ctx);
-	ops = extfuse_policy_ops(policy);
-	if (ops && wants_done) {
-		ctx.req.flags |= EXTFUSE_REQ_REPLY;
-		ctx.error = ret;
-		op->done(ops, &ctx, ret);
-	}
-	srcu_read_unlock(&extfuse_srcu, idx);
-	if (served)
-		extfuse_end_request(req, ret);
-	extfuse_policy_put(policy);
-	extfuse_conn_put(conn);
+	carry_on(&ctx, fiq, req, chain,
+		 !ctx.quiet && extfuse_op_wants_done(op, chain->member[0]->ops), NULL, ret, idx);
 }
 
 /*
@@ -367,36 +514,64 @@ static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int 
 		extfuse_conn_put(conn);
 }
 
+/* The request was not answered; @walk is NULL if only the first policy was asked. */
+static void background_carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
+				struct fuse_req *req, struct extfuse_chain *chain,
+				unsigned int heard_by, const struct extfuse_walk *walk, int ret)
+{
+	if (ret == EXTFUSE_LOWER)
+		ctx->start = 0;	/* is not measured */
+	if ((heard_by || ctx->start) && xf_req_test(req, XF_FR_ASYNC))
+		extfuse_background_track(ctx, chain, heard_by, walk);
+	if (ret == EXTFUSE_LOWER && extfuse_lower_queue(ctx, req))
+		return;
+	ctx->conn->orig->send_req(fiq, req);
+}
+
+/* As send_background(), which calls it unless only the first policy is asked. */
+static noinline void background_through_chain(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
+					      struct fuse_req *req, struct extfuse_chain *chain,
+					      unsigned int settled)
+{
+	struct extfuse_walk walk __uninitialized;
+	int ret = ask_chain(chain, settled, ctx, &walk);
+
+	if (ret <= 0) {
+		extfuse_reply(chain, ctx, walk.heard_by, walk.own, ret);
+		complete_later(ctx->conn, req, ret);
+		return;
+	}
+	background_carry_on(ctx, fiq, req, chain, walk.heard_by, &walk, ret);
+}
+
 /* Under fs/fuse's bg_lock: nothing here sleeps or completes the request. */
 static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 			    struct fuse_req *req)
 {
 	const struct extfuse_op *op = op_of(req);
-	const struct extfuse_ops *ops;
-	struct extfuse_policy *policy;
 	struct extfuse_ctx ctx __uninitialized;
+	struct extfuse_chain *chain;
+	unsigned int settled;
 	int ret;
 
-	ops = op && op->background ? conn_ops(conn, &policy) : NULL;
-	if (!ops || !xf_fiq_connected(fiq)) {
+	chain = op && op->background ? conn_chain(conn, &settled) : NULL;
+	if (!chain || !xf_fiq_connected(fiq)) {
 		count_passed(conn, fiq, req, op);
 		conn->orig->send_req(fiq, req);
 		return;
 	}
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
-	ret = ask(ops, &ctx);
-	if (ret <= 0) {
-		complete_later(conn, req, ret);
+	if (settled != BIT(0)) {
+		background_through_chain(&ctx, fiq, req, chain, settled);
 		return;
 	}
-	if (ret == EXTFUSE_LOWER)
-		ctx.start = 0;	/* is not measured */
-	if ((extfuse_op_wants_done(op, ops) || ctx.start) && xf_req_test(req, XF_FR_ASYNC))
-		extfuse_background_track(&ctx, policy);
-	if (ret == EXTFUSE_LOWER && extfuse_lower_queue(&ctx, req))
-		return;
-	conn->orig->send_req(fiq, req);
+	ret = ask(chain, &ctx);
+	if (ret <= 0)
+		complete_later(conn, req, ret);
+	else
+		background_carry_on(&ctx, fiq, req, chain,
+				    extfuse_op_wants_done(op, chain->member[0]->ops), NULL, ret);
 }
 
 void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
@@ -416,8 +591,21 @@ void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	}
 }
 
-static const char *name_of(const struct extfuse_ops *ops)
+/* The name of the last policy that was asked; the others are asked in any case. */
+static const char *forget(struct extfuse_conn *conn, u64 nodeid, u64 nlookup)
 {
+	const struct extfuse_chain *chain = srcu_dereference(conn->chain, &extfuse_srcu);
+	const struct extfuse_ops *ops = NULL;
+	struct extfuse_ctx ctx;
+	unsigned int i;
+
+	for (i = 0; chain && i < chain->nr; i++) {
+		ops = chain->member[i]->ops;
+		if (!ops->forget)
+			continue;
+		extfuse_ctx_init(&ctx, conn, FUSE_FORGET, nodeid);
+		ops->forget(&ctx.req, nlookup);
+	}
 	return ops ? ops->name : "";
 }
 
@@ -427,30 +615,23 @@ void extfuse_send_forget(struct fuse_iqueue *fiq, struct fuse_forget_link *link)
 	int idx = srcu_read_lock(&extfuse_srcu);
 	struct extfuse_conn *conn = extfuse_conn_of(fiq);
 	struct fuse_forget_one *one = xf_forget_one(link);
-	const struct extfuse_ops *ops;
-	struct extfuse_policy *policy;
-	struct extfuse_ctx ctx;
+	const char *policy;
 
 	if (unlikely(!conn)) {
 		srcu_read_unlock(&extfuse_srcu, idx);
 		READ_ONCE(*xf_fiq_ops(fiq))->send_forget(fiq, link);
 		return;
 	}
-	policy = srcu_dereference(conn->policy, &extfuse_srcu);
-	ops = policy ? extfuse_policy_ops(policy) : NULL;
-	if (ops && ops->forget) {
-		extfuse_ctx_init(&ctx, conn, FUSE_FORGET, one->nodeid);
-		ops->forget(&ctx.req, one->nlookup);
-	}
+	policy = forget(conn, one->nodeid, one->nlookup);
 	one->nlookup -= extfuse_lookup_forget(&conn->lookups, one->nodeid, one->nlookup);
 	if (one->nlookup) {
 		extfuse_count(conn, FUSE_FORGET, passed);
-		trace_extfuse_passed(conn, name_of(ops), FUSE_FORGET, one->nodeid, true,
-				     ops ? EXTFUSE_PASSED_POLICY : EXTFUSE_PASSED_NO_POLICY);
+		trace_extfuse_passed(conn, policy, FUSE_FORGET, one->nodeid, true,
+				     *policy ? EXTFUSE_PASSED_POLICY : EXTFUSE_PASSED_NO_POLICY);
 		conn->orig->send_forget(fiq, link);
 	} else {
 		extfuse_count(conn, FUSE_FORGET, answered);
-		trace_extfuse_answered(conn, name_of(ops), FUSE_FORGET, one->nodeid, true, 0);
+		trace_extfuse_answered(conn, policy, FUSE_FORGET, one->nodeid, true, 0);
 		kfree(link);
 	}
 	srcu_read_unlock(&extfuse_srcu, idx);

@@ -8,6 +8,11 @@
 
 struct extfuse_op;
 
+struct extfuse_hashed {
+	struct extfuse_name_hash hash;
+	u64 dir;
+};
+
 /*
  * Lives on the stack of the function that calls the policy, or in the record of
  * a background request. Policies see @req; kfuncs find the rest behind it.
@@ -19,18 +24,33 @@ struct extfuse_ctx {
 	struct fuse_args *args;		/* NULL for forget, notifications, init, exit */
 	const char *name;		/* the first one, if it is known already */
 	int name_len;
-	struct {
-		struct extfuse_name_hash hash;
-		u64 dir;
-	} hashed[2];			/* names that the policy had hashed */
+	struct extfuse_hashed hashed[2];	/* names that the policy had hashed */
 	u8 nr_hashed;			/* bits */
 	bool quiet;			/* not the policy's business after all */
+	bool more;			/* other policies are asked if this one passes */
 	u32 reply_len;			/* extfuse_reply_set() */
 	bool reply_set;
 	int error;			/* the daemon's, in reply callbacks */
 	bool fresh;			/* attributes come from the backing file, just now */
 	u64 start;			/* ns; 0: not measured; of requests only */
 	struct file *lower;		/* read and write: carry out on it; set by pre_*() */
+};
+
+/* Of struct extfuse_ctx, what belongs to one policy of a chain until it hears the reply. */
+struct extfuse_own {
+	u64 cookie[4];
+	struct extfuse_hashed hashed[2];
+	u8 nr_hashed;
+};
+
+/**
+ * struct extfuse_walk - a request's way through the policies of a chain
+ * @heard_by: bits, those that want to hear the reply
+ * @own: theirs
+ */
+struct extfuse_walk {
+	unsigned int heard_by;
+	struct extfuse_own own[EXTFUSE_CHAIN_MAX];
 };
 
 static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
@@ -47,6 +67,13 @@ static inline void extfuse_end_request(struct fuse_req *req, int error)
 }
 
 void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 opcode, u64 nodeid);
+
+/*
+ * The reply is there: tells those policies that want to hear it, the last one first.
+ * @own is theirs, NULL if only the first was asked. Inside extfuse_srcu.
+ */
+void extfuse_reply(const struct extfuse_chain *chain, struct extfuse_ctx *ctx,
+		   unsigned int heard_by, const struct extfuse_own *own, int error);
 
 /* The daemon's reply to a request that is measured is there. Inside extfuse_srcu. */
 void extfuse_note_passed(const struct extfuse_ctx *ctx);

@@ -25,13 +25,13 @@ static bool too_many(unsigned int faults)
 	return limit && faults >= limit;
 }
 
-void extfuse_fault(struct extfuse_ctx *ctx, const char *policy)
+void extfuse_fault(struct extfuse_ctx *ctx, struct extfuse_member *member)
 {
 	struct extfuse_conn *conn = ctx->conn;
-	unsigned int faults = atomic_inc_return(&conn->faults);
+	unsigned int faults = atomic_inc_return(&member->faults);
 
-	trace_extfuse_policy_bug(conn, policy, ctx->req.opcode, ctx->req.nodeid, faults);
-	WRITE_ONCE(conn->fault_opcode, ctx->req.opcode);
+	trace_extfuse_policy_bug(conn, member->ops->name, ctx->req.opcode, ctx->req.nodeid, faults);
+	WRITE_ONCE(member->fault_opcode, ctx->req.opcode);
 	if (!too_many(faults))
 		return;
 	/* the work item holds a reference while it is pending */
@@ -40,38 +40,46 @@ void extfuse_fault(struct extfuse_ctx *ctx, const char *policy)
 		extfuse_conn_put(conn);
 }
 
-static void take_off(struct extfuse_conn *conn, const struct extfuse_policy *policy,
-		     unsigned int faults)
+static void take_off(struct extfuse_conn *conn, const struct extfuse_member *member)
 {
 	struct extfuse_event event = {
 		.type = EXTFUSE_EVENT_FAULT,
-		.opcode = READ_ONCE(conn->fault_opcode),
+		.opcode = READ_ONCE(member->fault_opcode),
 	};
 	char reason[80];
 
 	/* the policy may be gone when it is off */
-	strscpy(event.policy, policy->name);
+	extfuse_event_names(&event.policies, member->policy);
 	snprintf(reason, sizeof(reason), "%u invalid answers in a row, the last one to opcode %u",
-		 faults, event.opcode);
+		 atomic_read(&member->faults), event.opcode);
 	event.reason = reason;
-	extfuse_conn_set_policy(conn, NULL, "fault");
-	pr_warn_ratelimited("policy %s taken off connection %llu (%u:%u): %s\n", event.policy,
-			    conn->id, MAJOR(conn->dev), MINOR(conn->dev), reason);
+	extfuse_chain_remove(conn, member->policy, "fault");
+	pr_warn_ratelimited("policy %s taken off connection %llu (%u:%u): %s\n",
+			    event.policies.name[0], conn->id, MAJOR(conn->dev), MINOR(conn->dev),
+			    reason);
 	extfuse_netlink_event(conn, &event);
 }
 
-/* The count is the current policy's: it begins anew with each, and is read under the mutex. */
+static const struct extfuse_member *at_fault(const struct extfuse_conn *conn)
+{
+	const struct extfuse_chain *chain = extfuse_chain_of(conn);
+	unsigned int i;
+
+	for (i = 0; chain && i < chain->nr; i++)
+		if (too_many(atomic_read(&chain->member[i]->faults)))
+			return chain->member[i];
+	return NULL;
+}
+
+/* The count is that of the policy's stay on the binding: it never hits a successor. */
 void extfuse_fault_work(struct work_struct *work)
 {
 	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, fault_work);
-	struct extfuse_policy *policy;
-	unsigned int faults;
+	const struct extfuse_member *member;
 
 	mutex_lock(&extfuse_mutex);
-	policy = rcu_dereference_protected(conn->policy, lockdep_is_held(&extfuse_mutex));
-	faults = atomic_read(&conn->faults);
-	if (policy && too_many(faults))
-		take_off(conn, policy, faults);
+	while ((member = at_fault(conn)))
+		take_off(conn, member);
 	mutex_unlock(&extfuse_mutex);
 	extfuse_conn_put(conn);
 }

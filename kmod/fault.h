@@ -8,13 +8,13 @@
 /*
  * The policy's answer to @ctx was refused. Any context, inside extfuse_srcu.
  */
-void extfuse_fault(struct extfuse_ctx *ctx, const char *policy);
+void extfuse_fault(struct extfuse_ctx *ctx, struct extfuse_member *member);
 
 /* The policy's answer was good. This is on the path of every answered request. */
-static __always_inline void extfuse_no_fault(struct extfuse_conn *conn)
+static __always_inline void extfuse_no_fault(struct extfuse_member *member)
 {
-	if (unlikely(atomic_read(&conn->faults)))
-		atomic_set(&conn->faults, 0);
+	if (unlikely(atomic_read(&member->faults)))
+		atomic_set(&member->faults, 0);
 }
 
 void extfuse_fault_work(struct work_struct *work);

@@ -87,9 +87,31 @@ static u32 ttl_ms(u64 ns)
 	return ns == U64_MAX ? U32_MAX : div_u64(ns, NSEC_PER_MSEC);
 }
 
+/* Netlink's table of attributes has only the last of those with one type. */
+static int names_of(struct genl_info *info, struct extfuse_names *names)
+{
+	const struct nlattr *attr;
+	int rem;
+
+	names->nr = 0;
+	nla_for_each_attr(attr, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr), rem) {
+		if (nla_type(attr) != EXTFUSE_A_POLICY)
+			continue;
+		if (names->nr == EXTFUSE_CHAIN_MAX) {
+			NL_SET_ERR_MSG_ATTR_FMT(info->extack, attr,
+						"a mount cannot have more than %u policies",
+						EXTFUSE_CHAIN_MAX);
+			return -E2BIG;
+		}
+		nla_strscpy(names->name[names->nr++], attr, EXTFUSE_POLICY_NAME_LEN);
+	}
+	return 0;
+}
+
 static int bind_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	u64 ttl = info->attrs[EXTFUSE_A_TTL] ? ttl_ns(info->attrs[EXTFUSE_A_TTL]) : 0;
+	struct extfuse_names names;
 	struct sk_buff *msg;
 	struct file *file;
 	u64 id = 0;
@@ -104,6 +126,9 @@ static int bind_doit(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "bind needs a file descriptor and a policy");
 		return -EINVAL;
 	}
+	err = names_of(info, &names);
+	if (err)
+		return err;
 	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 	if (!msg)
 		return -ENOMEM;
@@ -111,8 +136,7 @@ static int bind_doit(struct sk_buff *skb, struct genl_info *info)
 	err = PTR_ERR_OR_ZERO(file);
 	if (err)
 		goto free;
-	err = extfuse_bind(file, nla_data(info->attrs[EXTFUSE_A_POLICY]), ttl,
-			   info->attrs[EXTFUSE_A_REPLACE], &id, info->extack);
+	err = extfuse_bind(file, &names, ttl, info->attrs[EXTFUSE_A_REPLACE], &id, info->extack);
 	fput(file);
 	if (err)
 		goto free;
@@ -284,11 +308,23 @@ static int put_stats(struct sk_buff *skb, const struct extfuse_conn *conn,
 	return 0;
 }
 
+static int put_chain(struct sk_buff *skb, const struct extfuse_chain *chain)
+{
+	unsigned int i;
+
+	if (!chain)
+		return nla_put_string(skb, EXTFUSE_A_POLICY, "");
+	for (i = 0; i < chain->nr; i++)
+		if (nla_put_string(skb, EXTFUSE_A_POLICY, chain->member[i]->policy->name))
+			return -EMSGSIZE;
+	return 0;
+}
+
 /* Inside extfuse_srcu. */
 static int put_conn(struct sk_buff *skb, struct netlink_callback *cb, struct extfuse_conn *conn,
 		    u8 cmd)
 {
-	const struct extfuse_policy *policy = srcu_dereference(conn->policy, &extfuse_srcu);
+	const struct extfuse_chain *chain = srcu_dereference(conn->chain, &extfuse_srcu);
 	const struct extfuse_latency *latency = srcu_dereference(conn->latency, &extfuse_srcu);
 	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				&extfuse_family, NLM_F_MULTI, cmd);
@@ -299,7 +335,7 @@ static int put_conn(struct sk_buff *skb, struct netlink_callback *cb, struct ext
 	    nla_put_u32(skb, EXTFUSE_A_DEV, conn->dev) ||
 	    nla_put_u32(skb, EXTFUSE_A_UID, from_kuid_munged(current_user_ns(), conn->owner)) ||
 	    nla_put_u32(skb, EXTFUSE_A_TTL, ttl_ms(READ_ONCE(conn->ttl))) ||
-	    nla_put_string(skb, EXTFUSE_A_POLICY, policy ? policy->name : "") ||
+	    put_chain(skb, chain) ||
 	    nla_put_u8(skb, EXTFUSE_A_LATENCY, !!latency) ||
 	    (cmd == EXTFUSE_CMD_STATS_GET &&
 	     put_stats(skb, conn, cb->args[2] ? latency : NULL))) {
@@ -374,6 +410,18 @@ static int may_not_hear(struct sock *sk, struct sk_buff *skb, void *data)
 	       !file_ns_capable(sock->file, &init_user_ns, CAP_SYS_ADMIN);
 }
 
+static int put_names(struct sk_buff *msg, int type, const struct extfuse_names *names)
+{
+	unsigned int i;
+
+	if (!names->nr)
+		return nla_put_string(msg, type, "");
+	for (i = 0; i < names->nr; i++)
+		if (nla_put_string(msg, type, names->name[i]))
+			return -EMSGSIZE;
+	return 0;
+}
+
 static struct sk_buff *event_msg(const struct extfuse_conn *conn, const struct extfuse_event *event)
 {
 	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
@@ -386,9 +434,9 @@ static struct sk_buff *event_msg(const struct extfuse_conn *conn, const struct e
 	    nla_put_u64_64bit(msg, EXTFUSE_A_CONN, conn->id, EXTFUSE_A_PAD) ||
 	    nla_put_u32(msg, EXTFUSE_A_DEV, conn->dev) ||
 	    nla_put_u32(msg, EXTFUSE_A_UID, from_kuid_munged(&init_user_ns, conn->owner)) ||
-	    nla_put_string(msg, EXTFUSE_A_POLICY, event->policy) ||
+	    put_names(msg, EXTFUSE_A_POLICY, &event->policies) ||
 	    (event->type == EXTFUSE_EVENT_REPLACED &&
-	     nla_put_string(msg, EXTFUSE_A_PREVIOUS, event->previous)) ||
+	     put_names(msg, EXTFUSE_A_PREVIOUS, &event->previous)) ||
 	    (event->type == EXTFUSE_EVENT_FAULT &&
 	     nla_put_u32(msg, EXTFUSE_A_OPCODE, event->opcode)) ||
 	    (event->reason && nla_put_string(msg, EXTFUSE_A_REASON, event->reason))) {

@@ -7,18 +7,26 @@
 /**
  * struct extfuse_event - what happened to a binding
  * @type: what
- * @policy: the policy that this is about; empty if there is none
- * @previous: EXTFUSE_EVENT_REPLACED: the one before
+ * @policies: those that this is about
+ * @previous: EXTFUSE_EVENT_REPLACED: those before
  * @reason: a sentence, or NULL
  * @opcode: EXTFUSE_EVENT_FAULT: of the last request that was answered wrongly
  */
 struct extfuse_event {
 	enum extfuse_event_type type;
-	char policy[EXTFUSE_POLICY_NAME_LEN];
-	char previous[EXTFUSE_POLICY_NAME_LEN];
+	struct extfuse_names policies;
+	struct extfuse_names previous;
 	const char *reason;
 	u32 opcode;
 };
+
+/* That an event is about one policy alone. */
+static inline void extfuse_event_names(struct extfuse_names *names,
+				       const struct extfuse_policy *policy)
+{
+	names->nr = 1;
+	strscpy(names->name[0], policy->name);
+}
 
 /*
  * Tells whoever listens. Under extfuse_mutex, so that events come in the order in

@@ -27,39 +27,34 @@ static struct extfuse_conn *find_conn(const struct fuse_conn *fc)
 	return NULL;
 }
 
-/*
- * Starts a callback about @nodeid of @fc: its policy's callbacks, or NULL. To be
- * ended by srcu_read_unlock() in either case.
- */
-static const struct extfuse_ops *begin(struct extfuse_ctx *ctx, struct fuse_conn *fc, u64 nodeid,
-				       int *idx)
-	__acquires(&extfuse_srcu)
+/* The policies of @fc, NULL for none, and the binding. Inside extfuse_srcu. */
+static const struct extfuse_chain *chain_of(struct fuse_conn *fc, struct extfuse_conn **conn)
 {
-	struct extfuse_policy *policy;
-	struct extfuse_conn *conn;
-
-	*idx = srcu_read_lock(&extfuse_srcu);
-	conn = find_conn(fc);
-	policy = conn ? srcu_dereference(conn->policy, &extfuse_srcu) : NULL;
-	if (!policy)
-		return NULL;
-	extfuse_ctx_init(ctx, conn, 0, nodeid);
-	return extfuse_policy_ops(policy);
+	*conn = find_conn(fc);
+	return *conn ? srcu_dereference((*conn)->chain, &extfuse_srcu) : NULL;
 }
 
 /* int fuse_reverse_inval_inode(fc, nodeid, offset, len) */
 static int on_inval_inode(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 			  extfuse_fprobe_regs *regs, void *data)
 {
-	struct fuse_conn *fc = (void *)extfuse_fprobe_arg(regs, 0);
+	const struct extfuse_chain *chain;
 	const struct extfuse_ops *ops;
+	struct extfuse_conn *conn;
 	struct extfuse_ctx ctx;
+	unsigned int i;
 	int idx;
 
-	ops = begin(&ctx, fc, extfuse_fprobe_arg(regs, 1), &idx);
-	if (ops && ops->inval_inode)
+	idx = srcu_read_lock(&extfuse_srcu);
+	chain = chain_of((void *)extfuse_fprobe_arg(regs, 0), &conn);
+	for (i = 0; chain && i < chain->nr; i++) {
+		ops = extfuse_policy_ops(chain->member[i]->policy);
+		if (!ops || !ops->inval_inode)
+			continue;
+		extfuse_ctx_init(&ctx, conn, 0, extfuse_fprobe_arg(regs, 1));
 		ops->inval_inode(&ctx.req, extfuse_fprobe_arg(regs, 2),
 				 extfuse_fprobe_arg(regs, 3));
+	}
 	srcu_read_unlock(&extfuse_srcu, idx);
 	return 0;
 }
@@ -68,14 +63,21 @@ static int on_inval_inode(struct fprobe *fp, unsigned long ip, unsigned long ret
 static int on_inval_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 			  extfuse_fprobe_regs *regs, void *data)
 {
-	struct fuse_conn *fc = (void *)extfuse_fprobe_arg(regs, 0);
+	const struct extfuse_chain *chain;
 	const struct extfuse_ops *ops;
+	struct extfuse_conn *conn;
 	const struct qstr *name;
 	struct extfuse_ctx ctx;
+	unsigned int i;
 	int idx;
 
-	ops = begin(&ctx, fc, extfuse_fprobe_arg(regs, 1), &idx);
-	if (ops && ops->inval_entry) {
+	idx = srcu_read_lock(&extfuse_srcu);
+	chain = chain_of((void *)extfuse_fprobe_arg(regs, 0), &conn);
+	for (i = 0; chain && i < chain->nr; i++) {
+		ops = extfuse_policy_ops(chain->member[i]->policy);
+		if (!ops || !ops->inval_entry)
+			continue;
+		extfuse_ctx_init(&ctx, conn, 0, extfuse_fprobe_arg(regs, 1));
 		name = (const struct qstr *)extfuse_fprobe_arg(regs, 3);
 		ctx.name = name->name;
 		ctx.name_len = name->len;

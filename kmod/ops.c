@@ -346,8 +346,9 @@ static int pre_releasedir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx
 		return EXTFUSE_PASS;
 	if (ops->releasedir)
 		ret = check_return(ops->releasedir(&ctx->req, in));
+	/* the policy that gave it away may be one of those after this one */
 	if (in->fh == EXTFUSE_FH_NONE)
-		return ret <= 0 ? ret : 0;
+		return ret <= 0 || ctx->more ? ret : 0;
 	return ret <= 0 ? EXTFUSE_BUG : ret;
 }
 

@@ -65,7 +65,9 @@ struct extfuse_req {
  * module carried out on a lower file, once the reply is there and before the caller
  * sees it, always of the same policy whose
  * callback ran before the request, even if the binding has another one by now;
- * not if the policy was unloaded meanwhile. @error is the daemon's (or the lower
+ * not if the policy was unloaded meanwhile. Of several policies on a binding those
+ * before the one that answered hear its answer, so do all that passed the daemon's,
+ * the last one first. @error is the daemon's (or the lower
  * file's), 0 or negative; structures are private copies, zeroed if @error is set. They cannot
  * sleep. A request with several replies gets several callbacks (create:
  * entry_done, then open_done).
@@ -246,7 +248,7 @@ static_assert(offsetof(struct extfuse_ops, name) == 23 * sizeof(void *));
  * A loaded policy.
  *
  * Lifetime: the registry holds a reference from reg() to unreg(), so does every
- * binding that uses it and every request that waits for its reply. @ops is good
+ * chain that has it (see chain.h). @ops is good
  * only inside extfuse_srcu and NULL once the policy is unregistered; unreg()
  * waits for the readers that saw it.
  */

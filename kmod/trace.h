@@ -106,7 +106,7 @@ TRACE_EVENT(extfuse_answered,
 		  __entry->background ? " background" : "")
 );
 
-/* A request goes to the daemon; policy is the one that was asked, or empty. */
+/* A request goes to the daemon; policy is the last one that was asked, or empty. */
 TRACE_EVENT(extfuse_passed,
 	TP_PROTO(const struct extfuse_conn *conn, const char *policy, u32 opcode, u64 nodeid,
 		 bool background, enum extfuse_passed reason),
@@ -189,7 +189,7 @@ DEFINE_EVENT(extfuse_policy, extfuse_bound,
 	TP_ARGS(conn, policy, reason)
 );
 
-/* A connection lost its policy: unbind, gone, replace, update, unload, refused or fault. */
+/* A connection lost a policy: unbind, gone, replace, update, unload, refused or fault. */
 DEFINE_EVENT(extfuse_policy, extfuse_unbound,
 	TP_PROTO(const struct extfuse_conn *conn, const char *policy, const char *reason),
 	TP_ARGS(conn, policy, reason)

@@ -11,6 +11,9 @@
 /* Longest policy name, with its terminating NUL. */
 #define EXTFUSE_POLICY_NAME_LEN 32
 
+/* Most policies that a binding may have. */
+#define EXTFUSE_CHAIN_MAX 4
+
 /*
  * Return value of a policy callback: leave the request to the daemon. 0 means
  * answered, -511 to -1 answered with that errno; -ENOSYS, which would switch an
@@ -84,10 +87,11 @@ struct extfuse_node_key {
  * @EXTFUSE_CMD_VERSION_GET: do: module version and features. Anyone.
  * @EXTFUSE_CMD_POLICY_GET: dump: registered policies. CAP_SYS_ADMIN.
  * @EXTFUSE_CMD_BIND: do: bind the connection of the mount that
- *	EXTFUSE_A_FD is on to EXTFUSE_A_POLICY; optional EXTFUSE_A_TTL. If
- *	already bound, -EBUSY unless EXTFUSE_A_REPLACE is given, which
- *	exchanges the policy without leaving a request unserved. Replies
- *	EXTFUSE_A_CONN. CAP_SYS_ADMIN.
+ *	EXTFUSE_A_FD is on to EXTFUSE_A_POLICY, or to several of them, up to
+ *	EXTFUSE_CHAIN_MAX, in the order in which they are asked; optional
+ *	EXTFUSE_A_TTL. If already bound, -EBUSY unless EXTFUSE_A_REPLACE is
+ *	given, which exchanges all policies in one step, without leaving a
+ *	request unserved. Replies EXTFUSE_A_CONN. CAP_SYS_ADMIN.
  * @EXTFUSE_CMD_UNBIND: do: undo the binding of the mount that EXTFUSE_A_FD is
  *	on, or of EXTFUSE_A_CONN. CAP_SYS_ADMIN.
  * @EXTFUSE_CMD_CONN_GET: dump: bound connections. With CAP_SYS_ADMIN all of
@@ -129,7 +133,9 @@ enum extfuse_cmd {
  * @EXTFUSE_A_FEATURES: u32, bits of enum extfuse_features
  * @EXTFUSE_A_FD: u32, a file descriptor of the caller that lies on the mount;
  *	O_PATH is enough and sends no request to the daemon
- * @EXTFUSE_A_POLICY: string, policy name, at most EXTFUSE_POLICY_NAME_LEN - 1 bytes
+ * @EXTFUSE_A_POLICY: string, policy name, at most EXTFUSE_POLICY_NAME_LEN - 1 bytes;
+ *	of a binding once for each policy, in the order in which they are asked, or
+ *	once and empty if it has none
  * @EXTFUSE_A_CONN: u64, connection id
  * @EXTFUSE_A_DEV: u32, device number of the connection as in st_dev's new
  *	encoding (major << 20 | minor); the minor names the directory under
@@ -144,7 +150,7 @@ enum extfuse_cmd {
  * @EXTFUSE_A_POLICY_FLAGS: u32, the policy's flags member
  * @EXTFUSE_A_LATENCY: u8, 0 if the times of requests are not (to be) measured, else 1
  * @EXTFUSE_A_EVENT: u32, enum extfuse_event_type
- * @EXTFUSE_A_PREVIOUS: string, name of the policy before EXTFUSE_EVENT_REPLACED
+ * @EXTFUSE_A_PREVIOUS: string, as EXTFUSE_A_POLICY, before EXTFUSE_EVENT_REPLACED
  * @EXTFUSE_A_REASON: string, a sentence about why
  * @EXTFUSE_A_OPCODE: u32, FUSE opcode of the request that an event is about
  */
@@ -215,13 +221,13 @@ enum extfuse_op_attr {
 /**
  * enum extfuse_event_type - what happened to a binding
  * @EXTFUSE_EVENT_UNSPEC: unused
- * @EXTFUSE_EVENT_BOUND: a connection without a policy got one
- * @EXTFUSE_EVENT_REPLACED: a connection got another policy, or the same one loaded
- *	anew, or bound again; EXTFUSE_A_PREVIOUS is the one before
+ * @EXTFUSE_EVENT_BOUND: a connection without a policy got one, or several
+ * @EXTFUSE_EVENT_REPLACED: a connection got other policies, or one of them was loaded
+ *	anew, or the same were bound again; EXTFUSE_A_PREVIOUS are those before
  * @EXTFUSE_EVENT_UNBOUND: the binding was undone
  * @EXTFUSE_EVENT_GONE: the connection ended, and the binding with it
  * @EXTFUSE_EVENT_POLICY_OFF: the policy was taken off, for EXTFUSE_A_REASON; the
- *	binding is there, without a policy
+ *	binding is there, without it, and with its other policies if it has any
  * @EXTFUSE_EVENT_FAULT: as EXTFUSE_EVENT_POLICY_OFF, because too many of the policy's
  *	answers in a row were refused (module parameter fault_limit)
  */

@@ -273,6 +273,16 @@ static void sizes(int fd)
 	add(&m, EXTFUSE_A_POLICY, long_name, sizeof(long_name));
 	expect2("a policy name of 4 KiB", exchange(&m), EINVAL, ERANGE);
 	begin_bind(&m, fd);
+	for (len = 1; len <= EXTFUSE_CHAIN_MAX; len++)
+		add_string(&m, EXTFUSE_A_POLICY, "nonexistent");
+	expect("one policy too many", exchange(&m), E2BIG);
+	begin_bind(&m, fd);
+	add(&m, EXTFUSE_A_POLICY, "unterminated", 12);
+	expect("a second policy name without NUL", exchange(&m), EINVAL);
+	begin_bind(&m, fd);
+	add_string(&m, EXTFUSE_A_POLICY, "");
+	expect2("a second policy name that is empty", exchange(&m), EINVAL, ENOENT);
+	begin_bind(&m, fd);
 	add(&m, EXTFUSE_A_TTL, "12345678", 8);
 	expect2("a ttl of 8 bytes", exchange(&m), EINVAL, ERANGE);
 	begin_bind(&m, fd);

@@ -263,7 +263,9 @@ static void put_attrs(struct nl_msg *msg, uint8_t cmd)
 	if (cmd == EXTFUSE_CMD_BIND ? one_in(20) : !by_fd || one_in(8))
 		put_attr(msg, EXTFUSE_A_CONN);
 	if (cmd == EXTFUSE_CMD_BIND ? !one_in(10) : one_in(20))
-		put_attr(msg, EXTFUSE_A_POLICY);
+		do
+			put_attr(msg, EXTFUSE_A_POLICY);
+		while (one_in(3));
 	if (one_in(cmd == EXTFUSE_CMD_BIND ? 2 : 20))
 		put_attr(msg, EXTFUSE_A_TTL);
 	if (one_in(cmd == EXTFUSE_CMD_BIND ? 2 : 20))
@@ -467,10 +469,10 @@ struct listing {
 	bool seen[NR_MOUNTS];
 };
 
-static bool same(const struct binding *b, struct nlattr **attrs)
+static bool same(const struct binding *b, struct nlattr **attrs, const char *policies)
 {
 	return b->bound && nla_get_u64(attrs[EXTFUSE_A_CONN]) == b->conn &&
-	       !strcmp(nla_get_string(attrs[EXTFUSE_A_POLICY]), b->policy) &&
+	       !strcmp(policies, b->policies) &&
 	       nla_get_u32(attrs[EXTFUSE_A_TTL]) == b->ttl &&
 	       nla_get_u8(attrs[EXTFUSE_A_LATENCY]) == b->latency &&
 	       nla_get_u32(attrs[EXTFUSE_A_UID]) == b->mount->owner;
@@ -488,8 +490,21 @@ static void learn(struct binding *b, uint64_t conn)
 	b->conn = conn;
 }
 
+static void join_policies(struct nlmsghdr *hdr, char *to, size_t size)
+{
+	const struct nlattr *attr;
+	size_t len = 0;
+	int rem;
+
+	nlmsg_for_each_attr(attr, hdr, GENL_HDRLEN, rem)
+		if (nla_type(attr) == EXTFUSE_A_POLICY && len < size)
+			len += snprintf(to + len, size - len, "%s%s", len ? "," : "",
+					nla_get_string(attr));
+}
+
 static void see_conn(struct nlmsghdr *hdr, void *arg)
 {
+	char policies[2 * EXTFUSE_CHAIN_MAX * EXTFUSE_POLICY_NAME_LEN] = "";
 	struct nlattr *attrs[EXTFUSE_A_MAX + 1];
 	struct listing *listing = arg;
 	unsigned int i;
@@ -507,11 +522,12 @@ static void see_conn(struct nlmsghdr *hdr, void *arg)
 	}
 	listing->seen[i] = true;
 	learn(&bindings[i], nla_get_u64(attrs[EXTFUSE_A_CONN]));
-	if (!same(&bindings[i], attrs))
+	join_policies(hdr, policies, sizeof(policies));
+	if (!same(&bindings[i], attrs, policies))
 		no("%s sees mount %u bound to %s, ttl %u, latency %u; should be %s to %s, %u, %u",
-		   listing->who, i, nla_get_string(attrs[EXTFUSE_A_POLICY]),
+		   listing->who, i, policies,
 		   nla_get_u32(attrs[EXTFUSE_A_TTL]), nla_get_u8(attrs[EXTFUSE_A_LATENCY]),
-		   bindings[i].bound ? "bound" : "not bound", bindings[i].policy, bindings[i].ttl,
+		   bindings[i].bound ? "bound" : "not bound", bindings[i].policies, bindings[i].ttl,
 		   bindings[i].latency);
 }
 

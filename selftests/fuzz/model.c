@@ -45,7 +45,13 @@ static bool attr_valid(enum kind kind, const char *data, size_t len)
 	}
 }
 
-static bool parse(const char *data, size_t len, const char **attrs)
+/* Of EXTFUSE_A_POLICY all count, of the others the last. */
+struct names {
+	unsigned int nr;
+	const char *name[EXTFUSE_CHAIN_MAX];
+};
+
+static bool parse(const char *data, size_t len, const char **attrs, struct names *names)
 {
 	struct nlattr attr;
 	unsigned int type;
@@ -60,6 +66,8 @@ static bool parse(const char *data, size_t len, const char **attrs)
 		    !attr_valid(kinds[type], data + sizeof(attr), attr.nla_len - sizeof(attr)))
 			return false;
 		attrs[type] = data + sizeof(attr);
+		if (type == EXTFUSE_A_POLICY && names->nr++ < EXTFUSE_CHAIN_MAX)
+			names->name[names->nr - 1] = attrs[type];
 		step = NLA_ALIGN(attr.nla_len);
 		if (step >= len)
 			return true;
@@ -126,23 +134,43 @@ static const char *known_policy(const struct model *model, const char *name)
 	return NULL;
 }
 
-static bool bind_mount(struct model *model, const char **attrs)
+/* They are loaded, not too many, and none is there twice. */
+static bool may_bind(const struct model *model, const struct names *names)
 {
-	const char *policy;
-	struct binding *b;
+	unsigned int i, k;
 
-	if (!attrs[EXTFUSE_A_FD] || !attrs[EXTFUSE_A_POLICY])
+	if (!names->nr || names->nr > EXTFUSE_CHAIN_MAX)
+		return false;
+	for (i = 0; i < names->nr; i++) {
+		if (!known_policy(model, names->name[i]))
+			return false;
+		for (k = 0; k < i; k++)
+			if (!strcmp(names->name[k], names->name[i]))
+				return false;
+	}
+	return true;
+}
+
+static bool bind_mount(struct model *model, const char **attrs, const struct names *names)
+{
+	struct binding *b;
+	unsigned int i;
+
+	if (!attrs[EXTFUSE_A_FD] || !may_bind(model, names))
 		return false;
 	b = by_fd(model, attrs[EXTFUSE_A_FD]);
-	policy = known_policy(model, attrs[EXTFUSE_A_POLICY]);
-	if (!b || !policy || (b->bound && !attrs[EXTFUSE_A_REPLACE]))
+	if (!b || (b->bound && !attrs[EXTFUSE_A_REPLACE]))
 		return false;
 	if (!b->bound) {
 		b->conn = 0;
 		b->latency = false;
 	}
 	b->bound = true;
-	strcpy(b->policy, policy);
+	b->policies[0] = '\0';
+	for (i = 0; i < names->nr; i++) {
+		strcat(b->policies, i ? "," : "");
+		strcat(b->policies, names->name[i]);
+	}
 	b->ttl = attrs[EXTFUSE_A_TTL] ? u32_of(attrs[EXTFUSE_A_TTL]) : 0;
 	return true;
 }
@@ -179,7 +207,8 @@ static const bool dumps[256] = {
 	[EXTFUSE_CMD_STATS_GET] = true,
 };
 
-static bool run(struct model *model, uint8_t cmd, const char **attrs, bool admin, bool *changes)
+static bool run(struct model *model, uint8_t cmd, const char **attrs, const struct names *names,
+		bool admin, bool *changes)
 {
 	bool done = false;
 
@@ -192,7 +221,7 @@ static bool run(struct model *model, uint8_t cmd, const char **attrs, bool admin
 	case EXTFUSE_CMD_STATS_GET:
 		return may_dump(model, attrs);
 	case EXTFUSE_CMD_BIND:
-		done = admin && bind_mount(model, attrs);
+		done = admin && bind_mount(model, attrs, names);
 		break;
 	case EXTFUSE_CMD_UNBIND:
 		done = admin && unbind(model, attrs);
@@ -223,6 +252,7 @@ static enum verdict one(struct model *model, const struct nlmsghdr *hdr, bool ad
 {
 	const struct genlmsghdr *genl = NLMSG_DATA(hdr);
 	const char *attrs[EXTFUSE_A_MAX + 1] = {};
+	struct names names = {};
 	bool acked = hdr->nlmsg_flags & NLM_F_ACK;
 	size_t head = NLMSG_LENGTH(GENL_HDRLEN);
 
@@ -231,8 +261,8 @@ static enum verdict one(struct model *model, const struct nlmsghdr *hdr, bool ad
 	if (hdr->nlmsg_len >= head)
 		v->cmd[v->nr] = genl->cmd;
 	if (!message_valid(hdr, genl) ||
-	    !parse((const char *)hdr + head, hdr->nlmsg_len - head, attrs) ||
-	    !run(model, genl->cmd, attrs, admin, &v->changes))
+	    !parse((const char *)hdr + head, hdr->nlmsg_len - head, attrs, &names) ||
+	    !run(model, genl->cmd, attrs, &names, admin, &v->changes))
 		return REFUSED;
 	return acked || dumps[genl->cmd] ? ACCEPTED : SILENT;
 }

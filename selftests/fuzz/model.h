@@ -16,7 +16,7 @@ struct binding {
 	const struct mount *mount;
 	bool bound;
 	uint64_t conn;		/* 0: not known yet */
-	char policy[EXTFUSE_POLICY_NAME_LEN];
+	char policies[EXTFUSE_CHAIN_MAX * EXTFUSE_POLICY_NAME_LEN];	/* with commas */
 	uint32_t ttl;
 	bool latency;
 };

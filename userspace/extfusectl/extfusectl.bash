@@ -42,7 +42,7 @@ _extfusectl_offer()
 _extfusectl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verb=${COMP_WORDS[1]} options='' first=2 nr=0 i
+	local verb=${COMP_WORDS[1]} options='' before='' first=2 nr=0 i
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
@@ -84,8 +84,12 @@ _extfusectl()
 	'policy load:0')
 		_extfusectl_offer < <(_extfusectl_shipped; compgen -f -X '!*.o' -- "$cur"
 			compgen -d -- "$cur") ;;
-	'policy unload:0' | bind:1)
+	'policy unload:0')
 		_extfusectl_offer < <(_extfusectl_policies) ;;
+	bind:1)
+		# after the last comma
+		[[ $cur == *,* ]] && before=${cur%,*},
+		_extfusectl_offer < <(_extfusectl_policies | sed "s/^/$before/") ;;
 	bind:0 | unbind:0 | stats:0 | latency:0 | top:0)
 		_extfusectl_offer < <(_extfusectl_mounts) ;;
 	latency:1)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* JSON values of what the commands print. */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "json.h"
@@ -13,6 +14,18 @@ struct json_object *json_text(const char *s)
 
 	free(text);
 	return object;
+}
+
+struct json_object *json_policies(const char *names)
+{
+	struct json_object *array = must(json_object_new_array());
+	char *copy = strdup(names), *rest = copy, *name;
+
+	must(copy);
+	while (*names && (name = strsep(&rest, ",")))
+		json_object_array_add(array, json_text(name));
+	free(copy);
+	return array;
 }
 
 struct json_object *json_u64(uint64_t n)

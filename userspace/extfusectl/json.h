@@ -10,6 +10,8 @@
 #include "mounts.h"
 
 struct json_object *json_text(const char *s);
+/* An array of the names in a list that is separated by commas. */
+struct json_object *json_policies(const char *names);
 struct json_object *json_u64(uint64_t n);
 /* With @decimals digits after the point. */
 struct json_object *json_fixed(double n, int decimals);

@@ -59,6 +59,7 @@ static void print_json(FILE *out, const struct extfuse_event *event, const struc
 		json_object_object_add(object, "uid", json_u64(event->uid));
 		json_object_object_add(object, "policy",
 				       event->policy[0] ? json_text(event->policy) : NULL);
+		json_object_object_add(object, "policies", json_policies(event->policy));
 		if (event->previous[0])
 			json_object_object_add(object, "previous", json_text(event->previous));
 		if (event->opcode) {

@@ -235,8 +235,8 @@ const struct command commands[] = {
 		.name = "policy unload",
 		.synopsis = "NAME",
 		.help =
-"Unload a policy. Mounts that are bound to it are served by their daemons alone\n"
-"from then on. Takes CAP_SYS_ADMIN.\n",
+"Unload a policy. Mounts that are bound to it are served by their daemons from\n"
+"then on, and by other policies that they are bound to. Takes CAP_SYS_ADMIN.\n",
 		.min_args = 1,
 		.max_args = 1,
 		.run = run_policy_unload,
@@ -250,15 +250,17 @@ const struct command commands[] = {
 		.run = run_policy_list,
 	}, {
 		.name = "bind",
-		.synopsis = "MOUNTPOINT POLICY [--ttl SECONDS] [--replace] [--latency]",
+		.synopsis = "MOUNTPOINT POLICY[,POLICY]... [--ttl SECONDS] [--replace] [--latency]",
 		.help =
 "Let a loaded policy answer requests of the FUSE mount at MOUNTPOINT, until it is\n"
-"unbound or unmounted. Takes CAP_SYS_ADMIN.\n"
+"unbound or unmounted. Of several policies, up to four, the second is asked what\n"
+"the first leaves to the daemon, and so on. Takes CAP_SYS_ADMIN.\n"
 "\n"
 "  --ttl SECONDS  let the policy keep answers at least this long, even where the\n"
 "                 daemon gave them a shorter validity; fractions are allowed,\n"
 "                 0, the default, honours the daemon's\n"
-"  --replace      if the mount is bound already, exchange its policy\n"
+"  --replace      if the mount is bound already, exchange its policies, all in one\n"
+"                 step: no request goes by unserved, none is served by both\n"
 "  --latency      measure how long its requests take, see extfusectl latency\n",
 		.options = OPTION_TTL | OPTION_REPLACE | OPTION_LATENCY,
 		.min_args = 2,
@@ -284,7 +286,7 @@ const struct command commands[] = {
 		.name = "stats",
 		.synopsis = "[MOUNTPOINT] [--latency] [--json]",
 		.help =
-"Show how many requests the policy answered and how many went to the daemon, by\n"
+"Show how many requests the policies answered and how many went to the daemon, by\n"
 "opcode, of one or of all bound mounts; without CAP_SYS_ADMIN, of those that you\n"
 "mounted.\n"
 "\n"

@@ -29,6 +29,7 @@ static struct json_object *json_conn(const struct view *view, const struct extfu
 	json_object_object_add(object, "conn", json_u64(info->conn));
 	json_object_object_add(object, "dev", json_dev(info->dev_major, info->dev_minor));
 	json_object_object_add(object, "policy", info->policy[0] ? json_text(info->policy) : NULL);
+	json_object_object_add(object, "policies", json_policies(info->policy));
 	json_object_object_add(object, "ttl_ms", json_u64(info->ttl_ms));
 	json_object_object_add(object, "uid", json_u64(info->uid));
 	json_object_object_add(object, "mountpoints",

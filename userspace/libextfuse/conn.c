@@ -50,6 +50,20 @@ int extfuse_version(struct extfuse *ef, struct extfuse_version *v)
 #define INIT_TRIES 500
 #define INIT_WAIT_US 10000
 
+/* What is too long for the attribute cannot be the name of a policy. */
+static int check_policies(struct extfuse *ef, const char *policies)
+{
+	size_t len;
+
+	for (;; policies += len + 1) {
+		len = strcspn(policies, ",");
+		if (!len || len >= EXTFUSE_POLICY_NAME_LEN)
+			return fail(ef, ENOENT, "no such policy");
+		if (!policies[len])
+			return 0;
+	}
+}
+
 int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
 		 uint64_t *conn)
 {
@@ -60,9 +74,9 @@ int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms
 
 	if (fd < 0)
 		return fail(ef, EBADF, "%s", strerror(EBADF));
-	/* What is too long for the attribute cannot be the name of a policy either. */
-	if (!policy[0] || strlen(policy) >= EXTFUSE_POLICY_NAME_LEN)
-		return fail(ef, ENOENT, "no such policy");
+	err = check_policies(ef, policy);
+	if (err)
+		return err;
 
 	/* A mount is there before its daemon has answered INIT. */
 	for (tries = 0; tries < INIT_TRIES; tries++) {

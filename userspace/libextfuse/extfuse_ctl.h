@@ -22,6 +22,9 @@
 /* Where the shipped policies are installed. Overridden by $EXTFUSE_POLICY_DIR. */
 #define EXTFUSE_POLICY_DIR "/usr/lib/extfuse"
 
+/* Names of all policies of a binding, separated by commas, with the terminating NUL. */
+#define EXTFUSE_POLICIES_LEN (EXTFUSE_CHAIN_MAX * EXTFUSE_POLICY_NAME_LEN)
+
 struct extfuse;
 
 struct extfuse_version {
@@ -40,7 +43,8 @@ struct extfuse_conn_info {
 	uint32_t dev_major, dev_minor;
 	uint32_t uid;			/* owner of the mount */
 	uint32_t ttl_ms;
-	char policy[EXTFUSE_POLICY_NAME_LEN];	/* empty: policy was unloaded */
+	/* "count,mdcache": in the order in which they are asked; empty: none is left */
+	char policy[EXTFUSE_POLICIES_LEN];
 	bool latency;			/* the times of its requests are measured */
 };
 
@@ -58,8 +62,8 @@ struct extfuse_event {
 	uint64_t conn;
 	uint32_t dev_major, dev_minor;
 	uint32_t uid;			/* owner of the mount */
-	char policy[EXTFUSE_POLICY_NAME_LEN];	/* empty: none */
-	char previous[EXTFUSE_POLICY_NAME_LEN];	/* EXTFUSE_EVENT_REPLACED */
+	char policy[EXTFUSE_POLICIES_LEN];	/* as above; empty: none */
+	char previous[EXTFUSE_POLICIES_LEN];	/* EXTFUSE_EVENT_REPLACED */
 	uint32_t opcode;		/* EXTFUSE_EVENT_FAULT, else 0 */
 	char reason[128];		/* may be empty */
 };
@@ -88,7 +92,8 @@ int extfuse_policy_load(struct extfuse *ef, const char *file, char name[EXTFUSE_
 /*
  * Detaches the policy's link, wherever it is pinned and whoever registered it,
  * and removes it and its maps from EXTFUSE_PIN_DIR. Mounts that are bound to it
- * are served by their daemons alone. -ENOENT: no such policy.
+ * are served by their daemons, and by other policies that they have. -ENOENT: no
+ * such policy.
  */
 int extfuse_policy_unload(struct extfuse *ef, const char *name);
 /* The callbacks here and below may use @ef; nonzero stops the list and is returned. */
@@ -102,7 +107,10 @@ int extfuse_policy_list(struct extfuse *ef,
 int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map);
 
 /*
- * @fd: any descriptor on the mount, O_PATH is enough. @ttl_ms: see EXTFUSE_A_TTL.
+ * @fd: any descriptor on the mount, O_PATH is enough. @policy: the name of one, or of
+ * up to EXTFUSE_CHAIN_MAX separated by commas, in the order in which they are asked:
+ * "count,mdcache". @ttl_ms: see EXTFUSE_A_TTL. @replace: exchange all policies that the
+ * mount has, in one step.
  * Waits up to five seconds for a daemon that has not answered INIT yet, so a
  * daemon that binds its own mount does it from a thread. Returns 0 and the
  * connection id in @conn (may be NULL).

@@ -12,6 +12,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,13 +45,29 @@ struct nl_msg *build_fd_request(int family, uint8_t cmd, int flags, int fd)
 	return msg;
 }
 
-struct nl_msg *build_bind(int family, int fd, const char *policy, uint32_t ttl_ms, bool replace)
+/* One attribute for each name. */
+static int put_policies(struct nl_msg *msg, const char *policies)
+{
+	char name[EXTFUSE_POLICY_NAME_LEN];
+	size_t len;
+	int err;
+
+	for (;; policies += len + 1) {
+		len = strcspn(policies, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)len, policies);
+		err = nla_put_string(msg, EXTFUSE_A_POLICY, name);
+		if (err || !policies[len])
+			return err;
+	}
+}
+
+struct nl_msg *build_bind(int family, int fd, const char *policies, uint32_t ttl_ms, bool replace)
 {
 	struct nl_msg *msg = build_fd_request(family, EXTFUSE_CMD_BIND, NLM_F_ACK, fd);
 
 	if (!msg)
 		return NULL;
-	if (nla_put_string(msg, EXTFUSE_A_POLICY, policy) ||
+	if (put_policies(msg, policies) ||
 	    (ttl_ms && nla_put_u32(msg, EXTFUSE_A_TTL, ttl_ms)) ||
 	    (replace && nla_put_flag(msg, EXTFUSE_A_REPLACE))) {
 		nlmsg_free(msg);
@@ -144,6 +161,32 @@ static int get_string(struct extfuse *ef, const struct nlattr *attr, const char 
 	return 0;
 }
 
+/*
+ * Joins the names of all attributes of the type with commas. One that is not there
+ * stands for none; nla_parse() keeps only the last of those that are.
+ */
+static int get_names(struct extfuse *ef, struct nlmsghdr *hdr, int type,
+		     char to[EXTFUSE_POLICIES_LEN])
+{
+	char name[EXTFUSE_POLICY_NAME_LEN];
+	const struct nlattr *attr;
+	size_t len = 0;
+	int rem, err;
+
+	to[0] = '\0';
+	nlmsg_for_each_attr(attr, hdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != type)
+			continue;
+		err = get_string(ef, attr, attr_name(type), name, sizeof(name));
+		if (err)
+			return err;
+		if (len + !!len + strlen(name) >= EXTFUSE_POLICIES_LEN)
+			return bad_reply(ef, attr_name(type), "is too long in the attribute");
+		len += sprintf(to + len, "%s%s", len ? "," : "", name);
+	}
+	return 0;
+}
+
 /* nla_parse() passes over a tail that is no attribute; here it is an error. */
 static bool is_whole(const struct nlattr *head, int len)
 {
@@ -219,10 +262,7 @@ int parse_conn(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_inf
 	info->dev_major = dev >> 20;
 	info->dev_minor = dev & 0xfffff;
 
-	/* Absent when the policy was unloaded under the binding. */
-	if (attrs[EXTFUSE_A_POLICY])
-		err = get_string(ef, attrs[EXTFUSE_A_POLICY], attr_name(EXTFUSE_A_POLICY),
-				 info->policy, sizeof(info->policy));
+	err = get_names(ef, hdr, EXTFUSE_A_POLICY, info->policy);
 	/* Absent stands for 0, as in EXTFUSE_CMD_BIND. */
 	if (!err && attrs[EXTFUSE_A_TTL])
 		err = get_number(ef, attrs[EXTFUSE_A_TTL], attr_name(EXTFUSE_A_TTL),
@@ -236,17 +276,12 @@ int parse_conn(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_inf
 }
 
 /* Optional ones: what is not there stays as it is. */
-static int get_event_details(struct extfuse *ef, struct nlattr **attrs,
+static int get_event_details(struct extfuse *ef, struct nlmsghdr *hdr, struct nlattr **attrs,
 			     struct extfuse_event *event)
 {
-	int err = 0;
+	int err = get_names(ef, hdr, EXTFUSE_A_POLICY, event->policy) ?:
+		  get_names(ef, hdr, EXTFUSE_A_PREVIOUS, event->previous);
 
-	if (attrs[EXTFUSE_A_POLICY])
-		err = get_string(ef, attrs[EXTFUSE_A_POLICY], attr_name(EXTFUSE_A_POLICY),
-				 event->policy, sizeof(event->policy));
-	if (!err && attrs[EXTFUSE_A_PREVIOUS])
-		err = get_string(ef, attrs[EXTFUSE_A_PREVIOUS], attr_name(EXTFUSE_A_PREVIOUS),
-				 event->previous, sizeof(event->previous));
 	if (!err && attrs[EXTFUSE_A_REASON])
 		err = get_string(ef, attrs[EXTFUSE_A_REASON], attr_name(EXTFUSE_A_REASON),
 				 event->reason, sizeof(event->reason));
@@ -275,7 +310,7 @@ int parse_event(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_event *
 		return err;
 	event->dev_major = dev >> 20;
 	event->dev_minor = dev & 0xfffff;
-	return get_event_details(ef, attrs, event);
+	return get_event_details(ef, hdr, attrs, event);
 }
 
 /* Buckets after the last one that is not 0 are left out, or all of them. */

@@ -17,7 +17,7 @@ struct nlmsghdr;
 struct nl_msg *build_request(int family, uint8_t cmd, int flags);
 struct nl_msg *build_fd_request(int family, uint8_t cmd, int flags, int fd);
 struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, bool on);
-struct nl_msg *build_bind(int family, int fd, const char *policy, uint32_t ttl_ms, bool replace);
+struct nl_msg *build_bind(int family, int fd, const char *policies, uint32_t ttl_ms, bool replace);
 
 /*
  * The parsers trust nothing about @hdr but that hdr->nlmsg_len bytes of it can

@@ -128,6 +128,8 @@ static void conn_json(void **state)
 	assert_int_equal(json_object_array_length(array), 3);
 	assert_int_equal(json_object_get_int64(get(first, "conn")), 3);
 	assert_string_equal(json_object_get_string(get(first, "dev")), "0:51");
+	assert_int_equal(json_object_array_length(get(first, "policies")), 1);
+	assert_string_equal(string_at(get(first, "policies"), 0), "mdcache");
 	assert_int_equal(json_object_get_int64(get(first, "ttl_ms")), 1500);
 	assert_int_equal(json_object_get_int64(get(first, "uid")), 1000);
 	assert_int_equal(json_object_array_length(points), 3);
@@ -138,6 +140,7 @@ static void conn_json(void **state)
 	/* Policy unloaded, no mount point visible. */
 	first = json_object_array_get_idx(array, 1);
 	assert_null(get(first, "policy"));
+	assert_int_equal(json_object_array_length(get(first, "policies")), 0);
 	assert_int_equal(json_object_array_length(get(first, "mountpoints")), 0);
 
 	first = json_object_array_get_idx(array, 2);

@@ -98,6 +98,25 @@ static void requests_leave_out(void **state)
 	nlmsg_free(msg);
 }
 
+static void chain_request(void **state)
+{
+	static const char *const names[] = { "count", "deny", "mdcache" };
+	struct nl_msg *msg = build_bind(FAMILY, 7, "count,deny,mdcache", 0, true);
+	struct nlattr *attr;
+	unsigned int n = 0;
+	int rem;
+
+	(void)state;
+	nlmsg_for_each_attr(attr, nlmsg_hdr(msg), GENL_HDRLEN, rem) {
+		if (nla_type(attr) != EXTFUSE_A_POLICY)
+			continue;
+		assert_true(n < 3);
+		assert_string_equal(nla_get_string(attr), names[n++]);
+	}
+	assert_int_equal(n, 3);
+	nlmsg_free(msg);
+}
+
 static void latency_request(void **state)
 {
 	struct nl_msg *msg = build_latency(FAMILY, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, 5, false);
@@ -161,6 +180,34 @@ static void conn(void **state)
 	assert_int_equal(info.uid, 1000);
 	assert_int_equal(info.ttl_ms, 1500);
 	assert_string_equal(info.policy, "mdcache");
+	nlmsg_free(msg);
+}
+
+static void conn_of_chain(void **state)
+{
+	struct extfuse_conn_info info;
+	struct nl_msg *msg = conn_reply();
+	char name[EXTFUSE_POLICY_NAME_LEN] = {};
+	int i;
+
+	(void)state;
+	nla_put_string(msg, EXTFUSE_A_POLICY, "count");
+	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), 0);
+	assert_string_equal(info.policy, "mdcache,count");
+
+	/* four of the longest fit, not one more */
+	nlmsg_free(msg);
+	memset(name, 'x', sizeof(name) - 1);
+	msg = reply(EXTFUSE_CMD_CONN_GET);
+	nla_put_u64(msg, EXTFUSE_A_CONN, 1);
+	nla_put_u32(msg, EXTFUSE_A_DEV, 51);
+	nla_put_u32(msg, EXTFUSE_A_UID, 0);
+	for (i = 0; i < EXTFUSE_CHAIN_MAX; i++)
+		nla_put_string(msg, EXTFUSE_A_POLICY, name);
+	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), 0);
+	assert_int_equal(strlen(info.policy), sizeof(info.policy) - 1);
+	nla_put_string(msg, EXTFUSE_A_POLICY, "y");
+	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), -EPROTO);
 	nlmsg_free(msg);
 }
 
@@ -383,12 +430,12 @@ static void long_strings(void **state)
 
 	(void)state;
 	memset(name, 'x', sizeof(name));
-	/* The last one of a type counts. */
-	nla_put(msg, EXTFUSE_A_POLICY, EXTFUSE_POLICY_NAME_LEN, name);
-	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), -EPROTO);
 	nla_put(msg, EXTFUSE_A_POLICY, EXTFUSE_POLICY_NAME_LEN - 1, name);
 	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), 0);
-	assert_int_equal(strlen(info.policy), EXTFUSE_POLICY_NAME_LEN - 1);
+	/* with the one that was there, and a comma */
+	assert_int_equal(strlen(info.policy), 8 + EXTFUSE_POLICY_NAME_LEN - 1);
+	nla_put(msg, EXTFUSE_A_POLICY, EXTFUSE_POLICY_NAME_LEN, name);
+	assert_int_equal(parse_conn(&ef, nlmsg_hdr(msg), &info), -EPROTO);
 	nlmsg_free(msg);
 }
 
@@ -596,9 +643,11 @@ int main(void)
 		cmocka_unit_test(version),
 		cmocka_unit_test(policy),
 		cmocka_unit_test(conn),
+		cmocka_unit_test(conn_of_chain),
 		cmocka_unit_test(conn_of_unloaded_policy),
 		cmocka_unit_test(stats),
 		cmocka_unit_test(stats_of_nothing),
+		cmocka_unit_test(chain_request),
 		cmocka_unit_test(latency_request),
 		cmocka_unit_test(histograms),
 		cmocka_unit_test(event),
