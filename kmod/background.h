@@ -6,6 +6,7 @@
 #include "dispatch.h"
 
 bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_policy *policy);
+void extfuse_background_refused(struct fuse_args *args, int error);
 int extfuse_background_init(void);
 void extfuse_background_exit(void);
 

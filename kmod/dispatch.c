@@ -45,6 +45,7 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 	ctx->quiet = false;
 	ctx->reply_set = false;
 	ctx->fresh = false;
+	ctx->ring = false;
 	ctx->error = 0;
 }
 
@@ -298,10 +299,8 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	served = ret <= 0;
 	if (ret == EXTFUSE_PASS)
 		orig->send_req(fiq, req);
-	if (!served && !extfuse_wait_reply(conn, fiq, req)) {
-		ret = -EINTR;
-		ctx.start = 0;
-	} else if (!served) {
+	if (!served) {
+		extfuse_wait_reply(conn, fiq, req);
 		ret = xf_req_out(req)->error;
 	}
 
@@ -367,9 +366,13 @@ static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int 
 		extfuse_conn_put(conn);
 }
 
-/* Under fs/fuse's bg_lock: nothing here sleeps or completes the request. */
-static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
-			    struct fuse_req *req)
+/*
+ * Asks the policy about a background request; false if it is to be sent. Under
+ * fs/fuse's bg_lock (but of a ring: see below), so nothing here sleeps or completes the
+ * request.
+ */
+static bool take_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+			    struct fuse_req *req, bool ring)
 {
 	const struct extfuse_op *op = op_of(req);
 	const struct extfuse_ops *ops;
@@ -380,24 +383,41 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	ops = op && op->background ? conn_ops(conn, &policy) : NULL;
 	if (!ops || !xf_fiq_connected(fiq)) {
 		count_passed(conn, fiq, req, op);
-		conn->orig->send_req(fiq, req);
-		return;
+		return false;
 	}
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
+	ctx.ring = ring;
 	ret = ask(ops, &ctx);
 	if (ret <= 0) {
+		if (ring)
+			xf_conn_count_background(conn->fc);
 		complete_later(conn, req, ret);
-		return;
+		return true;
 	}
 	if (ret == EXTFUSE_LOWER)
 		ctx.start = 0;	/* is not measured */
 	if ((extfuse_op_wants_done(op, ops) || ctx.start) && xf_req_test(req, XF_FR_ASYNC))
 		extfuse_background_track(&ctx, policy);
-	if (ret == EXTFUSE_LOWER && extfuse_lower_queue(&ctx, req))
-		return;
-	conn->orig->send_req(fiq, req);
+	return ret == EXTFUSE_LOWER && extfuse_lower_queue(&ctx, req);
 }
+
+#ifdef XF_RING
+/*
+ * Not under bg_lock, but possibly under spinlocks of who sends it. fs/fuse has not counted
+ * the request yet, and its end takes it out of the count.
+ */
+bool extfuse_take_ring_background(struct fuse_req *req)
+{
+	struct fuse_iqueue *fiq = xf_req_fiq(req);
+	int idx = srcu_read_lock(&extfuse_srcu);
+	struct extfuse_conn *conn = extfuse_conn_of(fiq);
+	bool taken = conn && take_background(conn, fiq, req, true);
+
+	srcu_read_unlock(&extfuse_srcu, idx);
+	return taken;
+}
+#endif
 
 void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
@@ -409,7 +429,8 @@ void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		srcu_read_unlock(&extfuse_srcu, idx);
 		READ_ONCE(*xf_fiq_ops(fiq))->send_req(fiq, req);
 	} else if (xf_req_test(req, XF_FR_BACKGROUND)) {
-		send_background(conn, fiq, req);
+		if (!take_background(conn, fiq, req, false))
+			conn->orig->send_req(fiq, req);
 		srcu_read_unlock(&extfuse_srcu, idx);
 	} else {
 		send_foreground(conn, fiq, req, idx);

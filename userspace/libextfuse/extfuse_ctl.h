@@ -103,8 +103,9 @@ int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map);
 
 /*
  * @fd: any descriptor on the mount, O_PATH is enough. @ttl_ms: see EXTFUSE_A_TTL.
- * Waits up to five seconds for a daemon that has not answered INIT yet, so a
- * daemon that binds its own mount does it from a thread. Returns 0 and the
+ * Waits up to five seconds for a daemon that has not answered INIT yet, or whose
+ * io_uring queues are not up, so a daemon that binds its own mount does it from a
+ * thread. Returns 0 and the
  * connection id in @conn (may be NULL).
  */
 int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
