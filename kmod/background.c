@@ -58,11 +58,9 @@ static struct extfuse_background *take(const struct fuse_args *args)
 	return bg;
 }
 
-static void background_end(XF_END_PARAMS)
+/* Tells the policies, frees the record and puts the original callback back. */
+static void end_record(struct extfuse_background *bg, struct fuse_args *args, int error)
 {
-	struct extfuse_background *bg = take(args);
-	struct extfuse_conn *conn = bg->ctx.conn;
-	xf_end_t end = bg->end;
 	int idx;
 
 	/* before the kernel acts on the reply: nothing cached may outlive it */
@@ -72,11 +70,40 @@ static void background_end(XF_END_PARAMS)
 		      bg->walked ? bg->walk.own : NULL, error);
 	srcu_read_unlock(&extfuse_srcu, idx);
 
-	*xf_args_end(args) = end;
+	*xf_args_end(args) = bg->end;
 	extfuse_chain_put(bg->chain);
 	mempool_free(bg, background_pool);
+}
+
+static void background_end(XF_END_PARAMS)
+{
+	struct extfuse_background *bg = take(args);
+	struct extfuse_conn *conn = bg->ctx.conn;
+	xf_end_t end = bg->end;
+
+	end_record(bg, args, error);
 	XF_END_CALL(end);
 	/* may be what keeps the module */
+	extfuse_conn_put(conn);
+}
+
+/**
+ * extfuse_background_refused - the request was not sent after all
+ * @args: of a request that fs/fuse did not take; whoever sent it cleans up
+ * @error: what the policies are told
+ *
+ * Context: atomic.
+ */
+void extfuse_background_refused(struct fuse_args *args, int error)
+{
+	struct extfuse_background *bg;
+	struct extfuse_conn *conn;
+
+	if (*xf_args_end(args) != background_end)
+		return;
+	bg = take(args);
+	conn = bg->ctx.conn;
+	end_record(bg, args, error);
 	extfuse_conn_put(conn);
 }
 

@@ -15,6 +15,7 @@
 #include "fault.h"
 #include "netlink.h"
 #include "notify.h"
+#include "ring.h"
 #include "trace.h"
 
 LIST_HEAD(extfuse_conns);
@@ -67,6 +68,8 @@ static void conn_free(struct work_struct *work)
 	name_policies(conn, &event.policies);
 	extfuse_chain_remove(conn, NULL, conn->gone ? "gone" : "unbind");
 	set_latency(conn, false);
+	if (conn->ring)
+		extfuse_ring_put();
 	if (conn->gone)
 		extfuse_netlink_event(conn, &event);
 	mutex_unlock(&extfuse_mutex);
@@ -107,13 +110,13 @@ static void extfuse_release(struct fuse_iqueue *fiq)
 	extfuse_conn_put(conn);
 }
 
-/* The queue operations of /dev/fuse, by name: 7.3 does not export the table. */
-static bool known_ops(const struct fuse_iqueue_ops *ops)
+/* The queue operations of /dev/fuse or of a ring, by name: 7.3 does not export the tables. */
+static bool known_ops(const struct fuse_iqueue_ops *ops, bool ring)
 {
 	static char name[KSYM_SYMBOL_LEN];	/* under extfuse_mutex */
 
 	sprint_symbol_no_offset(name, (unsigned long)ops->send_req);
-	return !strcmp(name, "fuse_dev_queue_req");
+	return !strcmp(name, ring ? "fuse_uring_queue_fuse_req" : "fuse_dev_queue_req");
 }
 
 /*
@@ -150,6 +153,7 @@ static struct fuse_conn *conn_of_file(struct file *file, struct netlink_ext_ack 
 static int check_bindable(struct fuse_conn *fc, struct netlink_ext_ack *extack)
 {
 	struct fuse_iqueue *fiq = xf_conn_fiq(fc);
+	int err;
 
 	if (!xf_fiq_connected(fiq)) {
 		NL_SET_ERR_MSG(extack, "the connection was aborted or its daemon is gone");
@@ -163,12 +167,12 @@ static int check_bindable(struct fuse_conn *fc, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "the daemon speaks a FUSE protocol older than 7.12");
 		return -EOPNOTSUPP;
 	}
-	/* its background requests pass no table, and its rings replace ours */
-	if (xf_conn_io_uring(fc)) {
-		NL_SET_ERR_MSG(extack, "the daemon uses io_uring, which is not supported");
-		return -EOPNOTSUPP;
+	if (xf_conn_has_ring(fc)) {
+		err = extfuse_ring_check(fc, extack);
+		if (err)
+			return err;
 	}
-	if (!known_ops(*xf_fiq_ops(fiq))) {
+	if (!known_ops(READ_ONCE(*xf_fiq_ops(fiq)), xf_conn_has_ring(fc))) {
 		NL_SET_ERR_MSG(extack, "the connection's queue belongs to an unknown transport");
 		return -EOPNOTSUPP;
 	}
@@ -302,6 +306,8 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 
 static void conn_discard(struct extfuse_conn *conn)
 {
+	if (conn->ring)
+		extfuse_ring_put();
 	extfuse_lookups_free(&conn->lookups);
 	free_percpu(conn->stats);
 	kfree(conn);
@@ -330,6 +336,14 @@ static int bind_new(struct fuse_conn *fc, struct super_block *sb, struct extfuse
 	conn = conn_new(fc, sb);
 	if (!conn)
 		return -ENOMEM;
+	if (xf_conn_has_ring(fc)) {
+		err = extfuse_ring_get(extack);
+		if (err) {
+			conn_discard(conn);
+			return err;
+		}
+		conn->ring = true;
+	}
 	if (!try_module_get(THIS_MODULE)) {
 		conn_discard(conn);
 		return -ENODEV;

@@ -51,6 +51,7 @@ struct extfuse_conn {
 	struct list_head node;		/* extfuse_conns */
 	dev_t dev;
 	bool gone;			/* the connection ended, and so the binding */
+	bool ring;			/* the daemon uses io_uring */
 	kuid_t owner;
 	struct work_struct fault_work;
 	struct work_struct free_work;
@@ -73,6 +74,8 @@ void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req);
 void extfuse_send_forget(struct fuse_iqueue *fiq, struct fuse_forget_link *link);
 void extfuse_send_interrupt(struct fuse_iqueue *fiq, struct fuse_req *req);
 void extfuse_complete_work(struct work_struct *work);
+/* For background requests that pass no table, ring.c: true if nobody else is to send it. */
+bool extfuse_take_ring_background(struct fuse_req *req);
 
 /*
  * The binding whose operations the queue has now; NULL if it was just undone.

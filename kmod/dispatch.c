@@ -46,6 +46,7 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 	ctx->more = false;
 	ctx->reply_set = false;
 	ctx->fresh = false;
+	ctx->ring = false;
 	ctx->error = 0;
 }
 
@@ -389,10 +390,8 @@ static __always_inline void carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue
 	served = ret <= 0;
 	if (ret == EXTFUSE_PASS)
 		orig->send_req(fiq, req);
-	if (!served && !extfuse_wait_reply(conn, fiq, req)) {
-		ret = -EINTR;
-		ctx->start = 0;
-	} else if (!served) {
+	if (!served) {
+		extfuse_wait_reply(conn, fiq, req);
 		ret = xf_req_out(req)->error;
 	}
 
@@ -515,38 +514,45 @@ static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int 
 }
 
 /* The request was not answered; @walk is NULL if only the first policy was asked. */
-static void background_carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
-				struct fuse_req *req, struct extfuse_chain *chain,
-				unsigned int heard_by, const struct extfuse_walk *walk, int ret)
+static bool background_carry_on(struct extfuse_ctx *ctx, struct fuse_req *req,
+				struct extfuse_chain *chain, unsigned int heard_by,
+				const struct extfuse_walk *walk, int ret)
 {
 	if (ret == EXTFUSE_LOWER)
 		ctx->start = 0;	/* is not measured */
 	if ((heard_by || ctx->start) && xf_req_test(req, XF_FR_ASYNC))
 		extfuse_background_track(ctx, chain, heard_by, walk);
-	if (ret == EXTFUSE_LOWER && extfuse_lower_queue(ctx, req))
-		return;
-	ctx->conn->orig->send_req(fiq, req);
+	return ret == EXTFUSE_LOWER && extfuse_lower_queue(ctx, req);
 }
 
-/* As send_background(), which calls it unless only the first policy is asked. */
-static noinline void background_through_chain(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
-					      struct fuse_req *req, struct extfuse_chain *chain,
-					      unsigned int settled)
+static void answer_background(struct extfuse_ctx *ctx, struct fuse_req *req, int ret)
+{
+	if (ctx->ring)
+		xf_conn_count_background(ctx->conn->fc);
+	complete_later(ctx->conn, req, ret);
+}
+
+/* As take_background(), which calls it unless only the first policy is asked. */
+static noinline bool background_through_chain(struct extfuse_ctx *ctx, struct fuse_req *req,
+					      struct extfuse_chain *chain, unsigned int settled)
 {
 	struct extfuse_walk walk __uninitialized;
 	int ret = ask_chain(chain, settled, ctx, &walk);
 
-	if (ret <= 0) {
-		extfuse_reply(chain, ctx, walk.heard_by, walk.own, ret);
-		complete_later(ctx->conn, req, ret);
-		return;
-	}
-	background_carry_on(ctx, fiq, req, chain, walk.heard_by, &walk, ret);
+	if (ret > 0)
+		return background_carry_on(ctx, req, chain, walk.heard_by, &walk, ret);
+	extfuse_reply(chain, ctx, walk.heard_by, walk.own, ret);
+	answer_background(ctx, req, ret);
+	return true;
 }
 
-/* Under fs/fuse's bg_lock: nothing here sleeps or completes the request. */
-static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
-			    struct fuse_req *req)
+/*
+ * Asks the policies about a background request; false if it is to be sent. Under
+ * fs/fuse's bg_lock (but of a ring: see below), so nothing here sleeps or completes the
+ * request.
+ */
+static bool take_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
+			    struct fuse_req *req, bool ring)
 {
 	const struct extfuse_op *op = op_of(req);
 	struct extfuse_ctx ctx __uninitialized;
@@ -557,22 +563,38 @@ static void send_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	chain = op && op->background ? conn_chain(conn, &settled) : NULL;
 	if (!chain || !xf_fiq_connected(fiq)) {
 		count_passed(conn, fiq, req, op);
-		conn->orig->send_req(fiq, req);
-		return;
+		return false;
 	}
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
-	if (settled != BIT(0)) {
-		background_through_chain(&ctx, fiq, req, chain, settled);
-		return;
-	}
+	ctx.ring = ring;
+	if (settled != BIT(0))
+		return background_through_chain(&ctx, req, chain, settled);
 	ret = ask(chain, &ctx);
-	if (ret <= 0)
-		complete_later(conn, req, ret);
-	else
-		background_carry_on(&ctx, fiq, req, chain,
-				    extfuse_op_wants_done(op, chain->member[0]->ops), NULL, ret);
+	if (ret > 0)
+		return background_carry_on(&ctx, req, chain,
+					   extfuse_op_wants_done(op, chain->member[0]->ops),
+					   NULL, ret);
+	answer_background(&ctx, req, ret);
+	return true;
 }
+
+#ifdef XF_RING
+/*
+ * Not under bg_lock, but possibly under spinlocks of who sends it. fs/fuse has not counted
+ * the request yet, and its end takes it out of the count.
+ */
+bool extfuse_take_ring_background(struct fuse_req *req)
+{
+	struct fuse_iqueue *fiq = xf_req_fiq(req);
+	int idx = srcu_read_lock(&extfuse_srcu);
+	struct extfuse_conn *conn = extfuse_conn_of(fiq);
+	bool taken = conn && take_background(conn, fiq, req, true);
+
+	srcu_read_unlock(&extfuse_srcu, idx);
+	return taken;
+}
+#endif
 
 void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
@@ -584,7 +606,8 @@ void extfuse_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		srcu_read_unlock(&extfuse_srcu, idx);
 		READ_ONCE(*xf_fiq_ops(fiq))->send_req(fiq, req);
 	} else if (xf_req_test(req, XF_FR_BACKGROUND)) {
-		send_background(conn, fiq, req);
+		if (!take_background(conn, fiq, req, false))
+			conn->orig->send_req(fiq, req);
 		srcu_read_unlock(&extfuse_srcu, idx);
 	} else {
 		send_foreground(conn, fiq, req, idx);

@@ -32,6 +32,7 @@ struct extfuse_ctx {
 	bool reply_set;
 	int error;			/* the daemon's, in reply callbacks */
 	bool fresh;			/* attributes come from the backing file, just now */
+	bool ring;			/* of a ring, in the background: not counted yet */
 	u64 start;			/* ns; 0: not measured; of requests only */
 	struct file *lower;		/* read and write: carry out on it; set by pre_*() */
 };

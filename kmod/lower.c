@@ -31,6 +31,7 @@ struct lower_work {
 	struct fuse_req *req;
 	struct file *file;
 	bool foreground;	/* a task waits for it */
+	bool ring;		/* of a connection with a ring */
 };
 
 /* Some for when memory is short: write-back is what gives it back. */
@@ -430,6 +431,11 @@ static void lower_work(struct work_struct *work)
 	current->flags |= PF_LOCAL_THROTTLE;
 	nofs = memalloc_nofs_save();
 	ret = carry_out(args, lower->file, !foreground);
+	/* a background request cannot be given to a ring from here: until there is memory */
+	while (ret == EXTFUSE_PASS && !foreground && lower->ring) {
+		schedule_timeout_uninterruptible(1);
+		ret = carry_out(args, lower->file, true);
+	}
 	memalloc_nofs_restore(nofs);
 	current->flags = (current->flags & ~PF_LOCAL_THROTTLE) | throttle;
 
@@ -463,8 +469,11 @@ static bool queue_lower(struct extfuse_ctx *ctx, struct fuse_req *req, bool fore
 	lower->req = req;
 	lower->file = ctx->lower;
 	lower->foreground = foreground;
+	lower->ring = ctx->conn->ring;
 	ctx->lower = NULL;
 	extfuse_conn_get(lower->conn);
+	if (ctx->ring)
+		xf_conn_count_background(ctx->conn->fc);
 	if (foreground)
 		/* a fatal signal must not take it back while it is under way */
 		clear_bit(XF_FR_PENDING, xf_req_flags(req));

@@ -30,25 +30,18 @@ static void interrupt(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct
 /* Takes back a request that the daemon has not read. */
 static void take_back(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
-	spin_lock(xf_fiq_lock(fiq));
+	spinlock_t *lock = xf_req_on_ring(req) ? xf_req_ring_lock(req) : xf_fiq_lock(fiq);
+
+	spin_lock(lock);
 	if (!xf_req_test(req, XF_FR_PENDING)) {
-		spin_unlock(xf_fiq_lock(fiq));
+		spin_unlock(lock);
 		return;
 	}
 	list_del_init(xf_req_list(req));
 	clear_bit(XF_FR_PENDING, xf_req_flags(req));
-	spin_unlock(xf_fiq_lock(fiq));
+	spin_unlock(lock);
 	xf_req_out(req)->error = -EINTR;
 	fuse_request_end(req);
-}
-
-static bool on_ring(struct fuse_req *req)
-{
-#ifdef XF_FR_URING
-	return xf_req_test(req, XF_FR_URING);
-#else
-	return false;
-#endif
 }
 
 /**
@@ -58,10 +51,8 @@ static bool on_ring(struct fuse_req *req)
  * @req: the request, sent
  *
  * Context: process context, may sleep.
- * Return: true if the request is finished; false if it sits unread in an
- * io_uring queue and a fatal signal is pending: then fs/fuse takes it back.
  */
-bool extfuse_wait_reply(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse_req *req)
+void extfuse_wait_reply(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	wait_queue_head_t *waitq = xf_req_waitq(req);
 
@@ -73,16 +64,10 @@ bool extfuse_wait_reply(struct extfuse_conn *conn, struct fuse_iqueue *fiq, stru
 	if (!xf_req_test(req, XF_FR_FORCE)) {
 		if (!wait_event_killable(*waitq, finished(req)))
 			goto out;
-		if (on_ring(req)) {
-			if (xf_req_test(req, XF_FR_PENDING))
-				return false;
-		} else {
-			take_back(fiq, req);
-		}
+		take_back(fiq, req);
 	}
 	wait_event(*waitq, finished(req));
 out:
 	/* Pairs with the barrier between filling the reply and setting FR_FINISHED. */
 	smp_rmb();
-	return true;
 }

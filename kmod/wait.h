@@ -4,6 +4,6 @@
 
 #include "conn.h"
 
-bool extfuse_wait_reply(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse_req *req);
+void extfuse_wait_reply(struct extfuse_conn *conn, struct fuse_iqueue *fiq, struct fuse_req *req);
 
 #endif

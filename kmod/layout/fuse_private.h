@@ -388,12 +388,6 @@ static inline bool xf_conn_no_interrupt(const struct fuse_conn *fc)
 	return XF_BIT_SET(xf_conn_chan(fc), fuse_chan__no_interrupt);
 }
 
-/* The daemon asked for io_uring, whose first ring replaces the queue operations. */
-static inline bool xf_conn_io_uring(const struct fuse_conn *fc)
-{
-	return READ_ONCE(*XF_AT(unsigned int, xf_conn_chan(fc), fuse_chan__io_uring));
-}
-
 #else
 
 static inline bool xf_conn_plausible(const struct fuse_conn *fc)
@@ -422,9 +416,87 @@ static inline bool xf_conn_no_interrupt(const struct fuse_conn *fc)
 	return XF_BIT_SET(fc, fuse_conn__no_interrupt);
 }
 
-static inline bool xf_conn_io_uring(const struct fuse_conn *fc)
+#endif
+
+/*
+ * io_uring. A connection that agreed on it has a fuse_ring since before INIT was
+ * answered, and no other ever gets one. Once all queues of the ring are there, it is
+ * ready, and the operations of fuse_iqueue are those of the ring.
+ */
+#ifdef XF_fuse_chan__ring
+
+#define XF_RING
+
+static inline void *xf_conn_ring(const struct fuse_conn *fc)
+{
+	return READ_ONCE(*XF_AT(void *, xf_conn_chan(fc), fuse_chan__ring));
+}
+
+static inline bool xf_conn_has_ring(const struct fuse_conn *fc)
+{
+	return xf_conn_ring(fc);
+}
+
+static inline bool xf_conn_ring_ready(const struct fuse_conn *fc)
+{
+	/* pairs with fs/fuse's store, which comes after that of the operations */
+	return smp_load_acquire(XF_AT(bool, xf_conn_ring(fc), fuse_ring__ready));
+}
+
+/* Is the request in a queue of the ring, or was it? Known when it has been sent. */
+static inline bool xf_req_on_ring(struct fuse_req *req)
+{
+	return xf_req_test(req, XF_FR_URING);
+}
+
+/* Lock of the ring's queue that the request is in. */
+static inline spinlock_t *xf_req_ring_lock(const struct fuse_req *req)
+{
+	return XF_AT(spinlock_t, *XF_AT(void *, req, fuse_req__ring_queue), fuse_ring_queue__lock);
+}
+
+static inline struct fuse_iqueue *xf_req_fiq(const struct fuse_req *req)
+{
+	return XF_AT(struct fuse_iqueue, *XF_AT(void *, req, fuse_req__chan), fuse_chan__iq);
+}
+
+/* Counts one more background request under way, as fs/fuse does before it sends one. */
+static inline void xf_conn_count_background(const struct fuse_conn *fc)
+{
+	void *chan = xf_conn_chan(fc);
+	unsigned int *num = XF_AT(unsigned int, chan, fuse_chan__num_background);
+
+	spin_lock(XF_AT(spinlock_t, chan, fuse_chan__bg_lock));
+	++*XF_AT(unsigned int, chan, fuse_chan__active_background);
+	if (++*num == *XF_AT(unsigned int, chan, fuse_chan__max_background))
+		*XF_AT(int, chan, fuse_chan__blocked) = 1;
+	spin_unlock(XF_AT(spinlock_t, chan, fuse_chan__bg_lock));
+}
+
+#else
+
+static inline bool xf_conn_has_ring(const struct fuse_conn *fc)
 {
 	return false;
+}
+
+static inline bool xf_conn_ring_ready(const struct fuse_conn *fc)
+{
+	return false;
+}
+
+static inline bool xf_req_on_ring(struct fuse_req *req)
+{
+	return false;
+}
+
+static inline spinlock_t *xf_req_ring_lock(const struct fuse_req *req)
+{
+	return NULL;
+}
+
+static inline void xf_conn_count_background(const struct fuse_conn *fc)
+{
 }
 
 #endif

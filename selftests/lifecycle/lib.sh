@@ -8,6 +8,7 @@ here=$(dirname "$(readlink -f "$0")")
 . "$KSELFTEST/kselftest/ktap_helpers.sh"
 
 : "${ROUNDS:=15}"
+: "${strictd:=$here/strictd}"
 dir=
 low=
 mnt=
@@ -35,6 +36,26 @@ begin()
 	trap cleanup EXIT
 }
 
+# with_rings: from now on the daemon takes its requests from io_uring queues.
+with_rings()
+{
+	local parameter=/sys/module/fuse/parameters/enable_uring
+
+	export strictd=/opt/extfuse/libfuse/3.18/ringd
+	export FUSE_URING_ENABLE=1 FUSE_URING_QUEUE_DEPTH=8
+	if [ "$(id -u)" = 0 ] && [ -e "$parameter" ] && [ -x "$strictd" ]; then
+		echo 1 >"$parameter"
+		return
+	fi
+	ktap_print_header
+	if [ ! -e "$parameter" ]; then
+		ktap_skip_all "this kernel has no io_uring for FUSE daemons, which is from 6.14 on"
+	else
+		ktap_skip_all "needs root and $strictd, which selftests/vm/build builds"
+	fi
+	exit "$KSFT_SKIP"
+}
+
 cleanup()
 {
 	local at
@@ -45,7 +66,7 @@ cleanup()
 	while read -r _ at _; do
 		[[ $at != "$dir"/* ]] || umount -l "$at"
 	done </proc/mounts
-	for at in mdcache lc-other lc-init lc-init-wild lc-hostile; do
+	for at in mdcache lc-other lc-init lc-init-wild lc-hostile lc-opendir lc-late; do
 		extfusectl policy unload $at
 	done 2>/dev/null
 	rm -rf --one-file-system "$dir"
@@ -110,7 +131,7 @@ gone()
 serve()
 {
 	rm -f "$dir/report" "$dir/report.holding"
-	"$here/strictd" -r "$dir/report" "$@" "$low" "$mnt" 2>"$dir/strictd.log" &
+	"$strictd" -r "$dir/report" "$@" "$low" "$mnt" 2>"$dir/strictd.log" &
 	daemon=$!
 	disown $daemon
 	within 10 mounted "$mnt" && stat "$mnt" >/dev/null && return
@@ -209,7 +230,7 @@ leaves_nothing()
 	within 20 unbound || no "bindings are left: $(extfusectl list)" || return
 	left=$(grep " $dir/" /proc/mounts)
 	[ -z "$left" ] || no "mounts are left: $left" || return
-	left=$(pgrep -x strictd | xargs)
+	left=$(pgrep -x "${strictd##*/}" | xargs)
 	[ -z "$left" ] || no "daemons are left: $left" || return
 	rmmod_soon || no "the module stays: $(lsmod | grep extfuse)" || return
 	# not the symbolic links of merged caches, which the kernel itself leaves there

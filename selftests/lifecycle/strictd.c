@@ -8,7 +8,11 @@
  *
  * Signals: SIGUSR1 writes the report (by rename, so a reader sees a whole one),
  * SIGUSR2 holds requests back unanswered, or answers those that were; while it
- * does, there is a file REPORT.holding. The report is also written at the end.
+ * does, there is a file REPORT.holding. SIGWINCH has the kernel drop what it knows of
+ * the attributes of each node. The report is also written at the end.
+ *
+ * Built with a libfuse that speaks io_uring it does so with FUSE_URING_ENABLE=1 in
+ * the environment.
  */
 #define _GNU_SOURCE
 #define FUSE_USE_VERSION 312
@@ -54,6 +58,7 @@ static uint64_t nodes = FUSE_ROOT_ID;	/* last nodeid given away */
 
 static uint64_t errors;
 static char first_error[256];
+static uint64_t by_ring, by_read;	/* requests, by how they came */
 
 static pthread_mutex_t hold_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t hold_cond = PTHREAD_COND_INITIALIZER;
@@ -192,7 +197,8 @@ static void report(void)
 		(unsigned long long)lookups, (unsigned long long)nodes);
 	pthread_mutex_unlock(&lock);
 	pthread_mutex_lock(&hold_lock);
-	fprintf(f, "held %u\n", held);
+	fprintf(f, "held %u\nring %llu\nread %llu\n", held, (unsigned long long)by_ring,
+		(unsigned long long)by_read);
 	pthread_mutex_unlock(&hold_lock);
 	fclose(f);
 	rename(tmp, report_path);
@@ -209,10 +215,22 @@ static void interrupted(fuse_req_t req, void *data)
 	pthread_mutex_unlock(&hold_lock);
 }
 
+static bool came_by_ring(fuse_req_t req)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+	return fuse_req_is_uring(req);
+#else
+	(void)req;
+	return false;
+#endif
+}
+
 /* Returns false if the request was interrupted, and has been answered. */
 static bool go_on(fuse_req_t req)
 {
 	bool gone = false;
+
+	__atomic_fetch_add(came_by_ring(req) ? &by_ring : &by_read, 1, __ATOMIC_RELAXED);
 
 	pthread_mutex_lock(&hold_lock);
 	if (!holding) {
@@ -251,6 +269,18 @@ static void show_holding(void)
 		unlink(path);
 }
 
+/* Not under @lock: the kernel may wait for the daemon. */
+static void invalidate(void)
+{
+	uint64_t i, last;
+
+	pthread_mutex_lock(&lock);
+	last = nodes;
+	pthread_mutex_unlock(&lock);
+	for (i = FUSE_ROOT_ID; i <= last; i++)
+		fuse_lowlevel_notify_inval_inode(session, i, -1, 0);
+}
+
 static void *on_signals(void *arg)
 {
 	sigset_t *set = arg;
@@ -260,6 +290,10 @@ static void *on_signals(void *arg)
 		sigwait(set, &sig);
 		if (sig == SIGUSR1) {
 			report();
+			continue;
+		}
+		if (sig == SIGWINCH) {
+			invalidate();
 			continue;
 		}
 		pthread_mutex_lock(&hold_lock);
@@ -897,6 +931,7 @@ int main(int argc, char **argv)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGWINCH);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	pthread_create(&signals, NULL, on_signals, &set);
 

@@ -46,7 +46,7 @@ int extfuse_version(struct extfuse *ef, struct extfuse_version *v)
 	return err;
 }
 
-/* Five seconds for the daemon to answer INIT. */
+/* Five seconds for the daemon to answer INIT, and to have its io_uring queues ready. */
 #define INIT_TRIES 500
 #define INIT_WAIT_US 10000
 
@@ -78,7 +78,7 @@ int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms
 	if (err)
 		return err;
 
-	/* A mount is there before its daemon has answered INIT. */
+	/* A mount is there before its daemon is ready. */
 	for (tries = 0; tries < INIT_TRIES; tries++) {
 		err = exchange_one(ef, build_bind(ef->family, fd, policy, ttl_ms, replace), &reply);
 		if (err != -EAGAIN)

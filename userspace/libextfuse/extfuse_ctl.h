@@ -111,8 +111,9 @@ int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map);
  * up to EXTFUSE_CHAIN_MAX separated by commas, in the order in which they are asked:
  * "count,mdcache". @ttl_ms: see EXTFUSE_A_TTL. @replace: exchange all policies that the
  * mount has, in one step.
- * Waits up to five seconds for a daemon that has not answered INIT yet, so a
- * daemon that binds its own mount does it from a thread. Returns 0 and the
+ * Waits up to five seconds for a daemon that has not answered INIT yet, or whose
+ * io_uring queues are not up, so a daemon that binds its own mount does it from a
+ * thread. Returns 0 and the
  * connection id in @conn (may be NULL).
  */
 int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
