@@ -1096,7 +1096,7 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 				   int error)
 {
 	struct name_key key;
-	__u64 stamp;
+	__u64 stamp, before;
 
 	if (req->opcode == FUSE_LINK)
 		end_node(req, req->cookie[OTHER]);
@@ -1109,9 +1109,14 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 	}
 	if (name_key(&key, req, req->nodeid, 0))
 		return 0;
-	/* someone else's file may have been there, and CREATE have truncated it */
-	if (!error)
+	if (!error) {
+		before = node_stamp(req->conn, entry->nodeid);
+		/* someone else's file may have been there, and CREATE have truncated it */
 		change_at_once(req->conn, entry->nodeid);
+		/* void, but what it says of validity is good for data_expires() */
+		store_attr(req, entry->nodeid, &entry->attr,
+			   to_ns(entry->attr_valid, entry->attr_valid_nsec), before);
+	}
 	end_name(req, false);
 	stamp = settled_stamp(req, &key, req->nodeid, 0);
 	if (!error && stamp && !uncached(req))
