@@ -9,7 +9,7 @@
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-: "${FILES:=240}" "${WRITES:=300}"
+: "${FILES:=60}" "${WRITES:=100}"
 bar=99
 
 # make_tree LOWER: what the programs go through

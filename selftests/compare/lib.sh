@@ -137,7 +137,7 @@ start_gocryptfs()
 	echo secret >"$dir/secret"
 	[ -f "$1/gocryptfs.conf" ] ||
 		gocryptfs -q -init -scryptn 10 -xchacha -passfile "$dir/secret" "$1" || return
-	gocryptfs -q -nosyslog -allow_other -passfile "$dir/secret" "$1" "$2" 2>/dev/null
+	gocryptfs -q -nosyslog -allow_other -passfile "$dir/secret" "$1" "$2" >/dev/null 2>&1
 }
 
 # serve DAEMON NAME [BIND OPTION...]: the daemon shows $dir/NAME.lower, a file system of

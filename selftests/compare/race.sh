@@ -9,7 +9,7 @@
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-: "${ROUNDS:=3}" "${OPS:=60}" "${PROCESSES:=2}" "${SEED:=$RANDOM$RANDOM}"
+: "${ROUNDS:=2}" "${OPS:=50}" "${PROCESSES:=2}" "${SEED:=$RANDOM$RANDOM}"
 : "${DAEMONS:=passthrough_ll bindfs mergerfs sshfs gocryptfs}"
 
 # Requests are carried out at the same time where the daemon can.
