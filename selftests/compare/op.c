@@ -261,9 +261,9 @@ bool has_two_paths(const struct op *op)
 bool changes(const struct op *op)
 {
 	switch (op->what) {
-	case STAT: case STAT_FOLLOW: case STATX: case READ: case PREAD: case READLINK: case GETXATTR:
-	case LISTXATTR: case ACCESS: case READDIR: case STATFS: case FSTAT: case FGETXATTR: case GET:
-	case LSEEK: case DROP:
+	case STAT: case STAT_FOLLOW: case STATX: case READ: case PREAD: case READLINK:
+	case GETXATTR: case LISTXATTR: case ACCESS: case READDIR: case STATFS: case FSTAT:
+	case FGETXATTR: case GET: case LSEEK: case DROP:
 		return false;
 	default:
 		return true;
@@ -509,7 +509,8 @@ static long do_statfs(struct side *side, struct outcome *out)
 	long ret = fstatvfs(side->dir, &st);
 
 	if (!ret) {
-		sprintf(out->text, "blocks %lu of %lu and %lu, bsize %lu %lu, files %lu of %lu, names %lu",
+		sprintf(out->text, "blocks %lu of %lu and %lu, bsize %lu %lu, files %lu of %lu, "
+			"names %lu",
 			(long)st.f_bfree, (long)st.f_blocks, (long)st.f_bavail, st.f_bsize,
 			st.f_frsize, (long)st.f_ffree, (long)st.f_files, st.f_namemax);
 		out->digest = digest(out->text, strlen(out->text));
