@@ -8,7 +8,7 @@
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-: "${OPS:=250}" "${SEED:=$RANDOM$RANDOM}"
+: "${OPS:=400}" "${SEED:=$RANDOM$RANDOM}"
 : "${DAEMONS:=passthrough_ll bindfs mergerfs sshfs gocryptfs}"
 
 same()
