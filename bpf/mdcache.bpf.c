@@ -64,6 +64,8 @@ __u64 lives[SLOTS];
 enum { OTHER, MOVED, VICTIM, BEGUN };
 /* ... where VICTIM is a name's, or what else than the inode changes ... */
 enum { CHANGES_CONN = 1, CHANGES_CAPS = 2 };
+/* ... and whether an open is for writing ... */
+enum { WRITES = MOVED };
 /* ... and for a question. */
 enum { STAMP, STAMP_ALL, MASK };
 
@@ -217,6 +219,24 @@ struct {
 	__type(key, struct extfuse_node_key);
 	__type(value, __u8);
 } bypassed SEC(".maps");
+
+/*
+ * Handles that the daemon gave and that are open: whether for writing. Closing one that is
+ * not changes nothing. A daemon may give several of a file the same handle, which then says
+ * nothing; when one is seen to, there is an entry that is all zero but the connection, and
+ * the others do not count.
+ */
+struct handle_key {
+	__u64 conn, nodeid, fh;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, struct handle_key);
+	__type(value, __u32);
+} handles SEC(".maps");
 
 /* Counters */
 
@@ -951,21 +971,66 @@ int BPF_PROG(mdcache_fsync, struct extfuse_req *req)
 	return change_node(req);
 }
 
-/* Also how the daemon hears that POSIX locks are gone. */
-SEC("struct_ops/flush")
-int BPF_PROG(mdcache_flush, struct extfuse_req *req)
+/* Handles */
+
+/* What there is no room for may have a handle in common with what there will be. */
+static __always_inline void handle_opened(const struct extfuse_req *req, __u64 nodeid, __u64 fh,
+					  __u32 writes)
 {
-	return change_node(req);
+	struct handle_key key = { .conn = req->conn, .nodeid = nodeid, .fh = fh };
+
+	if (!bpf_map_update_elem(&handles, &key, &writes, BPF_NOEXIST))
+		return;
+	key.nodeid = 0;
+	key.fh = 0;
+	bpf_map_update_elem(&handles, &key, &writes, BPF_ANY);
+}
+
+static __always_inline void handle_closed(const struct extfuse_req *req, __u64 fh)
+{
+	struct handle_key key = { .conn = req->conn, .nodeid = req->nodeid, .fh = fh };
+
+	if (fh != EXTFUSE_FH_NONE)
+		bpf_map_delete_elem(&handles, &key);
+}
+
+/* 0 is what daemons give that have none. Of one from before the bind nothing is known. */
+static __always_inline bool only_read(const struct extfuse_req *req, __u64 fh)
+{
+	struct handle_key key = { .conn = req->conn, .nodeid = req->nodeid, .fh = fh };
+	__u32 *writes;
+
+	if (!fh || fh == EXTFUSE_FH_NONE)
+		return false;
+	writes = bpf_map_lookup_elem(&handles, &key);
+	if (!writes || *writes)
+		return false;
+	key.nodeid = 0;
+	key.fh = 0;
+	return !bpf_map_lookup_elem(&handles, &key);
+}
+
+/*
+ * Daemons that buffer writes change times and sizes when they are flushed. Also how the
+ * daemon hears that POSIX locks are gone.
+ */
+SEC("struct_ops/flush")
+int BPF_PROG(mdcache_flush, struct extfuse_req *req, const struct fuse_flush_in *in)
+{
+	return only_read(req, in->fh) ? EXTFUSE_PASS : change_node(req);
 }
 
 SEC("struct_ops/release")
 int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release_in *in)
 {
+	/* before the daemon can give it again */
+	handle_closed(req, in->fh);
 	/* What was open for writing may be other than before, which the daemon wants to know. */
-	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK) &&
-	    !(in->flags & 3 /* O_ACCMODE */))
+	if (in->flags & 3 /* O_ACCMODE */)
+		return change_node(req);
+	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK))
 		return 0;
-	return change_node(req);
+	return EXTFUSE_PASS;
 }
 
 /* The xattr may be an access control list. */
@@ -1200,7 +1265,7 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 				   int error)
 {
 	struct name_key key;
-	__u64 stamp;
+	__u64 stamp, before;
 
 	if (req->opcode == FUSE_LINK)
 		end_node(req, req->cookie[OTHER]);
@@ -1213,9 +1278,14 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 	}
 	if (name_key(&key, req, req->nodeid, 0))
 		return 0;
-	/* someone else's file may have been there, and CREATE have truncated it */
-	if (!error)
+	if (!error) {
+		before = node_stamp(req->conn, entry->nodeid);
+		/* someone else's file may have been there, and CREATE have truncated it */
 		change_at_once(req->conn, entry->nodeid);
+		/* void, but what it says of validity is good for data_expires() */
+		store_attr(req, entry->nodeid, &entry->attr,
+			   to_ns(entry->attr_valid, entry->attr_valid_nsec), before);
+	}
 	end_name(req, false);
 	stamp = settled_stamp(req, &key, req->nodeid, 0);
 	if (!error && stamp && !uncached(req))
@@ -1241,6 +1311,7 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 {
 	__u32 id;
 
+	req->cookie[WRITES] = in->flags & 3 /* O_ACCMODE */;
 	if (in->flags & 01000 /* O_TRUNC */)
 		return change_node(req);
 	/* without default_permissions the daemon is who checks */
@@ -1266,6 +1337,9 @@ int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_
 		return 0;
 	if (req->opcode != FUSE_OPEN)
 		key.nodeid = req->cookie[OTHER];	/* see created() */
+	if (!error)
+		handle_opened(req, key.nodeid, out->fh,
+			      req->opcode != FUSE_OPEN || req->cookie[WRITES]);
 	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
 		/* what is cached of its attributes is not true any more */
 		bump(any_slot(req->conn), BEGIN - 1);
@@ -1652,6 +1726,13 @@ static long drop_backing(void *map, struct extfuse_node_key *key, void *value, _
 	return 0;
 }
 
+static long drop_handle(void *map, struct handle_key *key, void *value, __u64 *conn)
+{
+	if (key->conn == *conn)
+		bpf_map_delete_elem(map, key);
+	return 0;
+}
+
 /* Another policy may have had the connection meanwhile: nothing known of it counts. */
 SEC("struct_ops/init")
 int BPF_PROG(mdcache_init, struct extfuse_req *req)
@@ -1671,6 +1752,7 @@ int BPF_PROG(mdcache_exit, struct extfuse_req *req)
 	bpf_for_each_map_elem(&backing, drop_backing, &conn, 0);
 	bpf_for_each_map_elem(&lower, drop_backing, &conn, 0);
 	bpf_for_each_map_elem(&bypassed, drop_backing, &conn, 0);
+	bpf_for_each_map_elem(&handles, drop_handle, &conn, 0);
 	return 0;
 }
 

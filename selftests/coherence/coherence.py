@@ -783,6 +783,42 @@ def xattr_of_data():
         os.close(fd)
 
 
+# --- closing ---
+
+
+@test("closing what was open for writing shows what the daemon did then")
+def close_written():
+    with Mount() as m:
+        m.say("put /f text")
+        # no handles, the same for all, one for each
+        for handles in ("0 0", "7 0", "8 1"):
+            m.say(f"handles {handles}")
+            for order in ((os.O_RDONLY, os.O_RDWR), (os.O_WRONLY, os.O_RDONLY)):
+                fds = {flags: os.open(m("f"), flags) for flags in order}
+                reader = fds.pop(os.O_RDONLY)
+                writer = fds.popitem()[1]
+                m.kept(m.seen, "f")
+                task = m.held(0, "FLUSH", "early", os.close, writer)
+                m.say("touch /f")
+                m.release(0, task)
+                m.agree("f")
+                os.close(reader)
+
+
+@test("closing what was only read leaves what is known of it")
+def close_read():
+    with Mount() as m:
+        m.say("put /f text", "handles 7 1")
+        for _ in range(2):
+            fd = os.open(m("f"), os.O_RDONLY)
+            os.read(fd, 10)
+            m.kept(m.seen, "f")
+            before = m.counts()["RELEASE"]
+            os.close(fd)
+            wait_until("released", lambda n=before: m.counts()["RELEASE"] > n)
+            m.costs_nothing(m.seen, "f")
+
+
 # --- statfs ---
 
 

@@ -32,6 +32,7 @@
  *   checks 0|1                look at permissions, as without default_permissions
  *   reuse 0|1|2               nodeids given up: not again, with another generation,
  *                             with the same generation
+ *   handles FIRST STEP        of files that are opened from now on (0 0)
  *   async COMMAND             the answer comes at once, the command runs in a thread
  */
 #define FUSE_USE_VERSION 317
@@ -87,6 +88,7 @@ static uint64_t last_ino;
 static uint64_t counts[64], bad;
 static double entry_ttl, attr_ttl, negative_ttl = -1;
 static uint64_t free_blocks = 1000;
+static uint64_t next_handle, handle_step;
 static long refused = -1;
 static bool checks, writeback;
 static int reuse;
@@ -696,6 +698,13 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const 
 		fuse_reply_entry(req, &e);
 }
 
+/* With the lock held. */
+static void give_handle(struct fuse_file_info *fi)
+{
+	fi->fh = next_handle;
+	next_handle += handle_step;
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n;
@@ -710,6 +719,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		node_resize(n, 0);
 		node_changed(n, true);
 	}
+	give_handle(fi);
 	leave(FUSE_OPEN, "");
 	fuse_reply_open(req, fi);
 }
@@ -1212,6 +1222,9 @@ static bool own_command(char **w, int nr, char *out, size_t size, const char **e
 		reuse = atoi(w[1]);
 		if (!reuse)
 			nr_given_up = 0;
+	} else if (!strcmp(w[0], "handles") && nr == 3) {
+		next_handle = atol(w[1]);
+		handle_step = atol(w[2]);
 	} else if (!strcmp(w[0], "blocks") && nr == 2) {
 		free_blocks = atol(w[1]);
 	} else if (!strcmp(w[0], "hold") && nr >= 4) {

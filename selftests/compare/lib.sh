@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Daemons of other people's, as they are, each over a directory of its own. Sourced.
+
+here=$(dirname "$(readlink -f "$0")")
+: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
+. "$KSELFTEST/kselftest/ktap_helpers.sh"
+
+port=2223
+policy=${POLICY:-mdcache}
+dir=
+loaded=
+
+# begin PLAN: what every test needs, and a directory to do it in.
+begin()
+{
+	ktap_print_header
+	if [ "$(id -u)" != 0 ]; then
+		ktap_skip_all "needs root"
+		exit "$KSFT_SKIP"
+	fi
+	if ! modprobe extfuse 2>/dev/null && [ ! -d /sys/module/extfuse ] ||
+		! command -v extfusectl >/dev/null; then
+		ktap_skip_all "needs the extfuse module and extfusectl"
+		exit "$KSFT_SKIP"
+	fi
+	ktap_set_plan "$1"
+	dir=$(mktemp -d -p "${SCRATCH:-/var/tmp}") || exit "$KSFT_FAIL"
+	# for users who are not root, too
+	chmod 755 "$dir"
+	trap cleanup EXIT
+	if ! extfusectl policy list --json | grep -q "\"$policy\""; then
+		extfusectl policy load "${POLICY_FILE:-$policy}" || ktap_exit_fail_msg "no policy"
+		loaded=1
+	fi
+}
+
+# Whatever is mounted below $dir, mounts over mounts first.
+unmount_all()
+{
+	local at
+
+	while read -r _ at _; do
+		[[ $at != "$dir"/* ]] || echo "$at"
+	done </proc/mounts | tac | while read -r at; do
+		umount "$at" 2>/dev/null || umount -l "$at"
+	done
+}
+
+cleanup()
+{
+	trap - EXIT
+	unmount_all
+	[ -z "$loaded" ] || extfusectl policy unload "$policy"
+	[ ! -s "$dir/sshd.pid" ] || kill "$(cat "$dir/sshd.pid")"
+	rm -rf --one-file-system "$dir"
+}
+
+ssh_server()
+{
+	local sshd
+
+	[ ! -s "$dir/sshd.pid" ] || return 0
+	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
+		cp "$dir/user.pub" "$dir/authorized" || return
+	cat >"$dir/sshd_config" <<-END
+		Port $port
+		ListenAddress 127.0.0.1
+		HostKey $dir/host
+		PidFile $dir/sshd.pid
+		AuthorizedKeysFile $dir/authorized
+		StrictModes no
+		UsePAM no
+		PasswordAuthentication no
+		PermitRootLogin yes
+		Subsystem sftp internal-sftp
+	END
+	mkdir -p /run/sshd
+	"$sshd" -f "$dir/sshd_config" && within 20 [ -s "$dir/sshd.pid" ]
+}
+
+# within SECONDS COMMAND...: becomes true in time, and that on a debug kernel.
+within()
+{
+	local tries=$(($1 * 20 * ${SLOWER:-1}))
+
+	shift
+	until "$@"; do
+		((tries-- > 0)) || return
+		sleep 0.05
+	done
+}
+
+# --- daemons: start_DAEMON LOWER MOUNT ---
+#
+# One thread where there is a choice: RELEASE, which nobody waits for, is then carried
+# out before what follows. Else a file that was just closed may still be open to the
+# daemon when its name is removed, and be hidden rather than gone.
+#
+# $validity: seconds that the kernel may keep what it is told, 1 as these daemons have it,
+# or 0, where all questions come to the policy.
+validity=1
+single=-s
+
+# Its own caches are off: their age is no part of the comparison.
+start_sshfs()
+{
+	ssh_server && sshfs $single -p $port -o IdentityFile="$dir/user" -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o Ciphers=aes128-ctr \
+		-o "dir_cache=no,allow_other,attr_timeout=$validity,entry_timeout=$validity" \
+		"localhost:$1" "$2"
+}
+
+start_bindfs()
+{
+	local threads=--multithreaded
+
+	bindfs "${single:-$threads}" -o "attr_timeout=$validity,entry_timeout=$validity" "$1" "$2"
+}
+
+start_mergerfs()
+{
+	mergerfs -o "allow_other,minfreespace=0,cache.statfs=0${single:+,threads=1}" \
+		-o "cache.attr=$validity,cache.entry=$validity" "$1" "$2"
+}
+
+start_passthrough_ll()
+{
+	"$here/passthrough_ll" $single -o "source=$1,xattr,timeout=$validity" \
+		-o allow_other,default_permissions "$2"
+}
+
+start_gocryptfs()
+{
+	echo secret >"$dir/secret"
+	[ -f "$1/gocryptfs.conf" ] ||
+		gocryptfs -q -init -scryptn 10 -xchacha -passfile "$dir/secret" "$1" || return
+	gocryptfs -q -nosyslog -allow_other -passfile "$dir/secret" "$1" "$2" >/dev/null 2>&1
+}
+
+# serve DAEMON NAME [BIND OPTION...]: the daemon shows $dir/NAME.lower, a file system of
+# its own, at $dir/NAME, bound if there are options ("--" for none).
+serve()
+{
+	local daemon=$1 lower=$dir/$2.lower at=$dir/$2
+
+	shift 2
+	mkdir -p "$lower" "$at" && mount -t tmpfs -o size=64m,noatime tmpfs "$lower" &&
+		"start_$daemon" "$lower" "$at" && within 20 mountpoint -q "$at" &&
+		stat "$at" >/dev/null || return
+	[ $# = 0 ] || bind_at "$at" "$@"
+}
+
+bind_at()
+{
+	local at=$1
+
+	shift
+	[ "$1" != -- ] || shift
+	extfusectl bind "$at" "$policy" "$@"
+}
+
+# kind DAEMON: see compare and race, -k.
+kind()
+{
+	case $1 in
+	passthrough_ll) echo sblcu ;;
+	bindfs|mergerfs) echo psblcu ;;
+	# SFTP has neither number of links nor ctime, which is mtime
+	sshfs) echo pfsu ;;
+	# makes files as the caller, and what others ask meanwhile, too
+	gocryptfs) echo lc ;;
+	esac
+}
+
+# lower DAEMON NAME: the directory below the mount, if its names are those of the mount.
+lower()
+{
+	case $1 in
+	gocryptfs) ;;
+	*) echo "$dir/$2.lower" ;;
+	esac
+}
+
+# truth DAEMON NAME: a directory where what the mount should show is seen without a
+# cache. What cannot be read without the daemon, one more of it shows.
+truth()
+{
+	local at=$dir/$2.truth
+
+	lower "$@" | grep . && return
+	mkdir -p "$at" && validity=0 "start_$1" "$dir/$2.lower" "$at" &&
+		within 20 mountpoint -q "$at" && echo "$at"
+}
+
+# requests MOUNT...: answered in the kernel, and passed on
+requests()
+{
+	local at
+
+	for at in "$@"; do
+		extfusectl stats "$at" --json | python3 -c 'import json, sys
+ops = json.load(sys.stdin)[0]["ops"]
+print(sum(o["answered"] for o in ops), "of", sum(o["answered"] + o["passed"] for o in ops),
+      "requests answered in the kernel")'
+	done
+}
