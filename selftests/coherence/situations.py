@@ -297,6 +297,29 @@ def user_namespace():
 # --- time, room and other policies ---
 
 
+@test("what the VFS may keep, it does not ask for again")
+def vfs_keeps():
+    """Where it has to ask, a path walk cannot go on under RCU."""
+    with Mount(ttl=None, entry=FOREVER, attr=FOREVER) as m:
+        m.say("mkdir /d", "put /d/f text")
+        m.seen("d/f")
+
+        def requests():
+            return answered(m(), "LOOKUP") + answered(m(), "GETATTR")
+
+        before = requests()
+        m.costs_nothing(statx, m("d"), FORCE_SYNC)
+        if requests() == before:
+            raise Wrong("not answered in the kernel")
+        before = requests()
+        for _ in range(50):
+            m.seen("d/f")
+        # memory may have been short
+        if requests() - before > 5:
+            raise Wrong(f"{requests() - before} requests for 50 looks")
+        m.agree("d", "d/f")
+
+
 @test("a full cache makes room")
 def full_cache():
     """With a policy whose maps are smaller than that, see selftests/hazards."""
@@ -366,6 +389,63 @@ def prune():
             os.close(held)
             os.close(fd)
             m.no_bad_requests()
+
+
+# --- under memory pressure ---
+
+
+LOOK = """if True:
+    import os, sys
+    group, at, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    with open(group + "/cgroup.procs", "w") as f:
+        f.write("0")
+    for again in range(2):
+        for i in range(count):
+            size = os.stat(f"{at}/d/{i}").st_size
+            assert size == 4 + again * (i % 50 == 49), (i, size)
+            if i % 50 == 49 and not again:
+                with open(f"{at}/d/{i}", "a") as f:
+                    f.write("x")
+        for _ in range(3):
+            try:
+                with open(group + "/memory.reclaim", "w") as f:
+                    f.write("64M")
+            except OSError:
+                pass  # not as much as that
+"""
+
+
+@contextlib.contextmanager
+def control_group():
+    root = "/sys/fs/cgroup"
+    if not os.path.exists(root + "/cgroup.controllers"):
+        raise Skip("no control groups of version 2")
+    with open(root + "/cgroup.subtree_control", "w", encoding="ascii") as f:
+        f.write("+memory")
+    at = tempfile.mkdtemp(prefix="coherence.", dir=root)
+    try:
+        yield at
+    finally:
+        wait_until("left", lambda: outcome(os.rmdir, at) is None)
+
+
+@test("cached nodes are forgotten under memory pressure, and what is seen stays true")
+def memory_pressure():
+    """All that the control group has is reclaimed, and inodes are all that can be."""
+    count = 250
+    with Mount() as m, control_group() as group:
+        m.say("reuse 2", "mkdir /d", f"many /d {count}")
+        before = m.counts()["FORGET"]
+        done = subprocess.run([sys.executable, "-c", LOOK, group, m(), str(count)], check=False,
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise Wrong(done.stderr.strip().splitlines()[-1])
+        forgotten = m.counts()["FORGET"] - before
+        if forgotten < count:
+            raise Wrong(f"only {forgotten} forgotten: no pressure")
+        m.agree(*(f"d/{i}" for i in range(0, count, 7)))
+        m.evict("d", *(f"d/{i}" for i in range(0, count, 7)))
+        m.no_bad_requests()
 
 
 if __name__ == "__main__":
