@@ -48,7 +48,7 @@ install: modules_install bpf_install userspace_install
 setup:
 	selftests/vm/setup
 
-check check-unit check-style check-vm check-bars check-kernel check-debug:
+check check-unit check-style check-vm check-bars check-kernel check-hazards check-debug:
 	selftests/check $@
 
 demo:
@@ -90,6 +90,8 @@ help:
 	@echo '  check-vm        the test machine itself'
 	@echo '  check-bars      what answered requests cost, in instructions, on both kernels'
 	@echo '  check-kernel    kselftests on both kernels'
+	@echo '  check-hazards   builds that lack what keeps mdcache true: does a test find each?'
+	@echo '                  not part of check'
 	@echo '  check-debug     kselftests on a kernel with KASAN, lockdep, kmemleak and fault'
 	@echo '                  injection, which is built first; not part of check: takes hours'
 	@echo '  setup           what these need: host packages and the guest'
@@ -99,5 +101,5 @@ help:
 	@echo '  selftests/vm/run --help, selftests/run-in-guest --help: one thing at a time'
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
-.PHONY: setup check check-unit check-style check-vm check-bars check-kernel check-debug
-.PHONY: demo bench bench-profile clean distclean help
+.PHONY: setup check check-unit check-style check-vm check-bars check-kernel
+.PHONY: check-hazards check-debug demo bench bench-profile clean distclean help

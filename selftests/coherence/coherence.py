@@ -13,13 +13,12 @@ import ctypes
 import mmap
 import os
 import struct
-import sys
 import threading
 import time
 
-from harness import (EXCHANGE, FOREVER, NOREPLACE, POLICY, WHITEOUT, Mount, Skip, Task, Wrong,
-                     as_user, drop_caches, expect, extfusectl, ksft, libc, linkat, outcome, put,
-                     rename2, run_all, test, wait_until)
+from harness import (EXCHANGE, FOREVER, NOREPLACE, WHITEOUT, Mount, Skip, Task, Wrong, as_user,
+                     drop_caches, expect, libc, linkat, main, outcome, put, rename2, test,
+                     wait_until)
 
 UID = 12345
 
@@ -1332,24 +1331,6 @@ def rebind():
         m.bind()
         m.agree("f")
         m.warm("f")
-
-
-def main():
-    ksft.print_header()
-    if os.geteuid():
-        print("1..0 # SKIP needs root")
-        sys.exit(ksft.KSFT_SKIP)
-    if os.system("modprobe extfuse 2>/dev/null") and not os.path.isdir("/sys/module/extfuse"):
-        print("1..0 # SKIP needs the extfuse module")
-        sys.exit(ksft.KSFT_SKIP)
-    ours = f'"{POLICY}"' not in extfusectl("policy", "list", "--json")
-    if ours:
-        extfusectl("policy", "load", os.environ.get("POLICY_FILE", POLICY))
-    try:
-        run_all(sys.argv[1:])
-    finally:
-        if ours:
-            extfusectl("policy", "unload", POLICY)
 
 
 if __name__ == "__main__":

@@ -355,3 +355,23 @@ def run_all(only):
             ksft.print_msg(f"{time.monotonic() - start:.1f} s")
         sys.stdout.flush()
     ksft.finished()
+
+
+def main():
+    """Runs all tests, or those whose descriptions contain an argument."""
+    ksft.print_header()
+    if os.geteuid():
+        print("1..0 # SKIP needs root")
+        sys.exit(ksft.KSFT_SKIP)
+    if os.system("modprobe extfuse 2>/dev/null") and not os.path.isdir("/sys/module/extfuse"):
+        print("1..0 # SKIP needs the extfuse module")
+        sys.exit(ksft.KSFT_SKIP)
+    ours = f'"{POLICY}"' not in extfusectl("policy", "list", "--json")
+    if ours:
+        extfusectl("policy", "load", os.environ.get("POLICY_FILE", POLICY))
+    try:
+        run_all(sys.argv[1:])
+    finally:
+        if ours:
+            extfusectl("policy", "unload", POLICY)
+

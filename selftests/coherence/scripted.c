@@ -13,11 +13,12 @@
  * Behind the kernel's back; N in names of files and links is the tree's own:
  *   put PATH TEXT, mode PATH OCTAL, touch PATH, mkdir PATH, rm PATH, mv PATH PATH,
  *   ln PATH PATH, sym PATH TARGET, retarget PATH TARGET, setx PATH NAME VALUE,
- *   rmx PATH NAME, blocks N (free blocks of statfs)
+ *   rmx PATH NAME, many DIR N (files 0, 1... of four bytes),
+ *   blocks N (free blocks of statfs)
  *
  * Notifications; the answer comes when libfuse has returned:
  *   inval PATH OFF LEN, entry DIR NAME, expire DIR NAME, delete DIR NAME NODEID,
- *   store PATH OFF TEXT, epoch (FUSE_NOTIFY_INC_EPOCH)
+ *   store PATH OFF TEXT, epoch (FUSE_NOTIFY_INC_EPOCH), prune PATH (FUSE_NOTIFY_PRUNE)
  *
  * One reply held back, in one of SLOTS slots:
  *   hold SLOT OPCODE early|late [NAME]   the next request of the kind: until it is
@@ -1079,6 +1080,20 @@ static uint64_t id_of(const char *path)
 	return id;
 }
 
+static void make_many(struct node *dir, unsigned int nr)
+{
+	struct node *n;
+	char name[16];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		n = node_new(S_IFREG | 0644, 0, 0);
+		node_write(n, "text", 4, 0);
+		snprintf(name, sizeof(name), "%u", i);
+		add_entry(dir, name, n);
+	}
+}
+
 /* Commands that change or show the tree. With the lock held. */
 static const char *tree_command(char **w, int nr, char *out, size_t size)
 {
@@ -1126,6 +1141,8 @@ static const char *tree_command(char **w, int nr, char *out, size_t size)
 	} else if (!strcmp(w[0], "mode") && nr == 3) {
 		n->st.st_mode = (n->st.st_mode & S_IFMT) | strtoul(w[2], NULL, 8);
 		node_changed(n, false);
+	} else if (!strcmp(w[0], "many") && nr == 3) {
+		make_many(n, strtoul(w[2], NULL, 10));
 	} else if (!strcmp(w[0], "touch")) {
 		node_changed(n, true);
 	} else if (!strcmp(w[0], "rm")) {
@@ -1163,6 +1180,21 @@ static int notify_epoch(void)
 	return write(fuse_session_fd(session), &out, sizeof(out)) < 0 ? -errno : 0;
 }
 
+static int notify_prune(const char *path)
+{
+	struct {
+		struct fuse_out_header header;
+		uint32_t count, padding;
+		uint64_t spare, nodeid;
+	} out = {
+		.header = { .len = sizeof(out), .error = 9 },
+		.count = 1,
+		.nodeid = id_of(path),
+	};
+
+	return write(fuse_session_fd(session), &out, sizeof(out)) < 0 ? -errno : 0;
+}
+
 static int notify_store(const char *path, off_t off, char *text)
 {
 	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(strlen(text));
@@ -1190,6 +1222,8 @@ static bool notify_command(char **w, int nr, int *err)
 		*err = notify_store(w[1], atol(w[2]), w[3]);
 	else if (!strcmp(w[0], "epoch"))
 		*err = notify_epoch();
+	else if (!strcmp(w[0], "prune") && nr == 2)
+		*err = notify_prune(w[1]);
 	else
 		return false;
 	return true;

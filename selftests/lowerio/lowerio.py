@@ -739,6 +739,27 @@ def test_mdcache():
         expect(m.stats("GETATTR")["answered"] > 0, "no GETATTR was answered")
 
 
+@test("mdcache: a file that is open in cached mode is not opened in passthrough meanwhile")
+def test_open_mode():
+    data = pattern(3 * PAGE)
+    with Mount({"f": data}, policy="mdcache", offer=False) as m:
+        with opened(m.path(), os.O_RDWR) as fd:
+            same(os.pread(fd, PAGE, 0), data[:PAGE], "content")
+            same(m.ask(f"offer {m.conn} {PINS}/mdcache-maps/backing"), "ok", "offer")
+            before = m.stats("OPEN")
+            with opened(m.path(), os.O_RDWR) as two:
+                same(os.pread(two, PAGE, PAGE), data[PAGE:2 * PAGE], "content of the other")
+            same(m.stats("OPEN")["answered"], before["answered"], "OPENs answered")
+            same(m.stats("OPEN")["bugs"], 0, "bugs")
+        # its RELEASE may be on its way
+        def passthrough():
+            before = m.stats("OPEN")["answered"]
+            with opened(m.path(), os.O_RDWR) as fd:
+                same(os.pread(fd, PAGE, 0), data[:PAGE], "content in passthrough")
+            return m.stats("OPEN")["answered"] > before
+        expect(within(10, passthrough), "not opened in passthrough")
+
+
 def random_mix(m, rounds, seed):
     """Operations on the file and on a model of it."""
     rng = random.Random(seed)

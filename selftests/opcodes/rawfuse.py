@@ -64,8 +64,9 @@ def dirent(name, off, ino=7, kind=stat.S_IFREG >> 12, plus=None, namelen=None):
 class Daemon:
     """Serves @at until it is left. @device: as fuseblk on that."""
 
-    def __init__(self, at, flags=POSIX_LOCKS | ATOMIC_O_TRUNC | FLOCK_LOCKS, device=None):
-        self.at, self.flags = at, flags
+    def __init__(self, at, flags=POSIX_LOCKS | ATOMIC_O_TRUNC | FLOCK_LOCKS, device=None,
+                 flags2=0):
+        self.at, self.flags, self.flags2 = at, flags, flags2
         self.asked = []
         self.lookups = {}
         self.before_reply = {}  # opcode: called when the answer is made, and not yet sent
@@ -159,7 +160,7 @@ class Daemon:
         if opcode == INIT:
             major, minor, readahead, flags = struct.unpack_from("4I", body)
             return struct.pack("4IHHIIHHII24x", major, min(minor, 42), readahead,
-                               flags & self.flags, 12, 9, 1 << 16, 1, 0, 0, 0, 0)
+                               flags & self.flags, 12, 9, 1 << 16, 1, 0, 0, self.flags2, 0)
         if opcode == LOOKUP:
             child = NAMES.get(body.split(b"\0")[0])
             if nodeid != ROOT or not child:
