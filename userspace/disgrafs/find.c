@@ -10,8 +10,6 @@
 #include "indexdb.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,90 +22,6 @@
 #define GUESS_HASH 8
 #define GUESS_LINK 1000
 #define GUESS_TEXT 1000
-
-/* ---- functions for SQL ---- */
-
-static char *value_string(sqlite3_value *value)
-{
-	const char *bytes = sqlite3_value_blob(value);
-
-	return strndup(bytes ? bytes : "", sqlite3_value_bytes(value));
-}
-
-/* matches(PATTERN, NAME) */
-static void sql_matches(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	char *pattern = value_string(argv[0]), *name = value_string(argv[1]);
-
-	(void)argc;
-	if (pattern && name)
-		sqlite3_result_int(context, fnmatch(pattern, name, 0) == 0);
-	else
-		sqlite3_result_error_nomem(context);
-	free(pattern);
-	free(name);
-}
-
-/* path_matches(PATTERN, PARENT, NAME) */
-static void sql_path_matches(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct tagindex *index = sqlite3_user_data(context);
-	char *pattern = value_string(argv[0]), *name = value_string(argv[2]);
-	char *path = name ? node_path(index, sqlite3_value_int64(argv[1]), name) : NULL;
-
-	(void)argc;
-	sqlite3_result_int(context, pattern && path && fnmatch(pattern, path, 0) == 0);
-	free(path);
-	free(name);
-	free(pattern);
-}
-
-static bool stat_node(struct tagindex *index, int64_t id, struct stat *st)
-{
-	char *path = first_path(index, id);
-	bool found = path && fstatat(index->root, path, st, AT_SYMLINK_NOFOLLOW) == 0;
-
-	free(path);
-	return found;
-}
-
-/* file_size(NODE): NULL if it is not there, so that no comparison is true. */
-static void sql_file_size(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct stat st;
-
-	(void)argc;
-	if (stat_node(sqlite3_user_data(context), sqlite3_value_int64(argv[0]), &st))
-		sqlite3_result_int64(context, st.st_size);
-}
-
-static void sql_file_mtime(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct stat st;
-
-	(void)argc;
-	if (stat_node(sqlite3_user_data(context), sqlite3_value_int64(argv[0]), &st))
-		sqlite3_result_int64(context, st.st_mtime);
-}
-
-void find_functions(struct tagindex *index)
-{
-	static const struct {
-		const char *name;
-		int args;
-		void (*fn)(sqlite3_context *context, int argc, sqlite3_value **argv);
-	} functions[] = {
-		{ "matches", 2, sql_matches },
-		{ "path_matches", 3, sql_path_matches },
-		{ "file_size", 1, sql_file_size },
-		{ "file_mtime", 1, sql_file_mtime },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(functions) / sizeof(*functions); i++)
-		sqlite3_create_function(index->db, functions[i].name, functions[i].args,
-					SQLITE_UTF8, index, functions[i].fn, NULL, NULL);
-}
 
 /* ---- what leads to files ---- */
 
@@ -148,7 +62,7 @@ static int64_t estimate(struct tagindex *index, const struct expr *expr)
 	}
 }
 
-static void print_driver(FILE *f, const struct expr *expr)
+static void print_driver(struct tagindex *index, FILE *f, const struct expr *expr)
 {
 	switch (expr->op) {
 	case EXPR_TAG:
@@ -171,8 +85,7 @@ static void print_driver(FILE *f, const struct expr *expr)
 			expr->param);
 		break;
 	case EXPR_TEXT:
-		fprintf(f, "SELECT rowid AS id FROM fulltext WHERE fulltext MATCH ?%d",
-			expr->param);
+		fprintf(f, index->dialect->text_nodes, expr->param);
 		break;
 	default:
 		break;
@@ -197,7 +110,7 @@ static void print_drivers(struct tagindex *index, FILE *f, struct expr *expr)
 		print_drivers(index, f, expr->right);
 		break;
 	default:
-		print_driver(f, expr);
+		print_driver(index, f, expr);
 	}
 }
 
@@ -233,12 +146,12 @@ static const char *const compare_sql[] = {
 	[EXPR_EQ] = "=", [EXPR_LT] = "<", [EXPR_GT] = ">", [EXPR_LE] = "<=", [EXPR_GE] = ">=",
 };
 
-static void print_term(FILE *f, const struct expr *expr)
+static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 {
 	int p = expr->param;
 
 	if (expr->drives) {
-		fprintf(f, "1");
+		fprintf(f, "1 = 1");
 		return;
 	}
 	switch (expr->op) {
@@ -279,15 +192,18 @@ static void print_term(FILE *f, const struct expr *expr)
 			"AND value = ?%d)", p);
 		break;
 	case EXPR_TEXT:
-		fprintf(f, "n.id IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?%d)", p);
+		fprintf(f, "n.id IN (");
+		fprintf(f, index->dialect->text_nodes, p);
+		fprintf(f, ")");
 		break;
 	default:
-		fprintf(f, "0");
+		fprintf(f, "1 = 0");
 	}
 }
 
 /* Chains of one operator without parentheses, of which SQLite takes only so many. */
-static void print_condition(FILE *f, const struct expr *expr, enum expr_op above)
+static void print_condition(struct tagindex *index, FILE *f, const struct expr *expr,
+			    enum expr_op above)
 {
 	bool parentheses = expr->op != above && expr->op < EXPR_NOT;
 
@@ -296,16 +212,16 @@ static void print_condition(FILE *f, const struct expr *expr, enum expr_op above
 	switch (expr->op) {
 	case EXPR_AND:
 	case EXPR_OR:
-		print_condition(f, expr->left, expr->op);
+		print_condition(index, f, expr->left, expr->op);
 		fprintf(f, expr->op == EXPR_AND ? " AND " : " OR ");
-		print_condition(f, expr->right, expr->op);
+		print_condition(index, f, expr->right, expr->op);
 		break;
 	case EXPR_NOT:
 		fprintf(f, "NOT ");
-		print_condition(f, expr->left, EXPR_NOT);
+		print_condition(index, f, expr->left, EXPR_NOT);
 		break;
 	default:
-		print_term(f, expr);
+		print_term(index, f, expr);
 	}
 	if (parentheses)
 		fprintf(f, ")");
@@ -313,7 +229,7 @@ static void print_condition(FILE *f, const struct expr *expr, enum expr_op above
 
 /* ---- the statement ---- */
 
-static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *expr)
+static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
 {
 	int64_t tag = 0;
 	char *phrase;
@@ -330,27 +246,30 @@ static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *
 	case EXPR_TAG:
 		/* 0: there is no such tag. */
 		run_tag(index, ST_TAG_FIND, expr->text, &tag);
-		sqlite3_bind_int64(stmt, expr->param, tag);
+		db_bind_int(stmt, expr->param, tag);
 		break;
 	case EXPR_TYPE:
-		sqlite3_bind_int64(stmt, expr->param, expr->number >> 12);
+		db_bind_int(stmt, expr->param, expr->number >> 12);
 		break;
 	case EXPR_SIZE:
 	case EXPR_MTIME:
-		sqlite3_bind_int64(stmt, expr->param, expr->number);
+		db_bind_int(stmt, expr->param, expr->number);
 		break;
 	case EXPR_MIME:
 	case EXPR_HASH:
-		sqlite3_bind_text(stmt, expr->param, expr->text, -1, SQLITE_TRANSIENT);
+		db_bind_text(stmt, expr->param, expr->text, strlen(expr->text));
 		break;
 	case EXPR_TEXT:
 		/* Out of memory: NULL, which nothing matches. */
 		phrase = fulltext_phrase(expr->text);
-		sqlite3_bind_text(stmt, expr->param, phrase, -1, free);
+		if (phrase)
+			db_bind_text(stmt, expr->param, phrase, strlen(phrase));
+		else
+			db_bind_null(stmt, expr->param);
+		free(phrase);
 		break;
 	default:
-		sqlite3_bind_blob(stmt, expr->param, expr->text, strlen(expr->text),
-				  SQLITE_TRANSIENT);
+		db_bind_string(stmt, expr->param, expr->text);
 	}
 }
 
@@ -372,17 +291,16 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 		return NULL;
 	fprintf(f, "%s", before);
 	if (driven) {
-		/* CROSS JOIN: in this order. */
 		fprintf(f, " FROM (");
 		print_drivers(index, f, expr);
-		fprintf(f, ") AS d CROSS JOIN node AS n ON n.id = d.id");
+		fprintf(f, ") AS d %s node AS n ON n.id = d.id", index->dialect->in_order);
 	} else {
 		fprintf(f, " FROM node AS n");
 	}
 	if (names)
 		fprintf(f, " LEFT JOIN name AS m ON m.child = n.id");
 	fprintf(f, " WHERE ");
-	print_condition(f, expr, EXPR_NOT);
+	print_condition(index, f, expr, EXPR_NOT);
 	fprintf(f, "%s", after);
 	if (fclose(f)) {
 		free(sql);
@@ -392,7 +310,7 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 }
 
 int find_prepare(struct tagindex *index, const char *before, struct expr *expr, const char *after,
-		 sqlite3_stmt **stmt)
+		 struct db_stmt **stmt)
 {
 	char *sql = find_sql(index, before, expr, after);
 	int ret = 0;
@@ -400,7 +318,8 @@ int find_prepare(struct tagindex *index, const char *before, struct expr *expr, 
 	*stmt = NULL;
 	if (!sql)
 		return failed(index, ENOMEM);
-	if (sqlite3_prepare_v2(index->db, sql, -1, stmt, NULL) != SQLITE_OK)
+	*stmt = db_prepare(index->db, sql, false);
+	if (!*stmt)
 		ret = db_failed(index);
 	else
 		bind(index, *stmt, expr);

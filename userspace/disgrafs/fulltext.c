@@ -75,19 +75,20 @@ static size_t separate(char *out, const char *text, size_t size)
 
 int fulltext_set(struct tagindex *index, int64_t node, const char *text, size_t size)
 {
-	sqlite3_stmt *stmt = statement(index, ST_TEXT_SET);
+	struct db_stmt *stmt = statement(index, ST_TEXT_ADD);
 	char *words = malloc(2 * size + 1);
-	int ret;
+	int ret = fulltext_drop(index, node);
 
 	if (!stmt || !words) {
 		free(words);
 		return stmt ? failed(index, ENOMEM) : db_failed(index);
 	}
-	sqlite3_bind_int64(stmt, 1, node);
-	sqlite3_bind_text(stmt, 2, words, separate(words, text, size), SQLITE_STATIC);
-	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
+	db_bind_int(stmt, 1, node);
+	db_bind_text(stmt, 3, words, separate(words, text, size));
+	if (ret == 0)
+		ret = db_step(stmt) < 0 ? db_failed(index) : 0;
+	db_reset(stmt);
+	db_bind_null(stmt, 3);
 	free(words);
 	return ret;
 }
