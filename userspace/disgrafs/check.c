@@ -306,6 +306,6 @@ int index_stats(struct tagindex *index, struct index_stats *stats)
 	}
 	db_finalize(stmt);
 	pthread_mutex_unlock(&index->lock);
-	stats->bytes = sqlite_index_bytes(index);
+	stats->bytes = index->shared ? pg_index_bytes(index) : sqlite_index_bytes(index);
 	return ret;
 }

@@ -10,12 +10,15 @@
 #include "indexdb.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "find.h"
 #include "fulltext.h"
+#include "pattern.h"
 
 /* How many files a term may lead to, where nobody counts. */
 #define GUESS_NAME 8
@@ -131,13 +134,19 @@ static struct expr *only_driver(struct tagindex *index, struct expr *expr)
 
 /* ---- what must be true ---- */
 
-static void number_params(struct expr *expr, int *count)
+/* What the database has no idea of, for it sees no files. */
+static bool is_ours(struct tagindex *index, const struct expr *expr)
+{
+	return !index->dialect->sees_files && (expr->op == EXPR_SIZE || expr->op == EXPR_MTIME);
+}
+
+static void number_params(struct tagindex *index, struct expr *expr, int *count)
 {
 	if (expr->op <= EXPR_NOT) {
-		number_params(expr->left, count);
+		number_params(index, expr->left, count);
 		if (expr->right)
-			number_params(expr->right, count);
-	} else {
+			number_params(index, expr->right, count);
+	} else if (!is_ours(index, expr)) {
 		expr->param = ++*count;
 	}
 }
@@ -159,8 +168,9 @@ static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 		fprintf(f, "EXISTS(SELECT 1 FROM file_tag WHERE tag = ?%d AND node = n.id)", p);
 		break;
 	case EXPR_NAME:
-		fprintf(f, "EXISTS(SELECT 1 FROM name WHERE child = n.id AND matches(?%d, name))",
-			p);
+		fprintf(f, has_wildcard(expr->text) ?
+			"EXISTS(SELECT 1 FROM name WHERE child = n.id AND matches(?%d, name))" :
+			"EXISTS(SELECT 1 FROM name WHERE child = n.id AND name = ?%d)", p);
 		break;
 	case EXPR_PATH:
 		fprintf(f, "EXISTS(SELECT 1 FROM name WHERE child = n.id "
@@ -201,9 +211,13 @@ static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 	}
 }
 
-/* Chains of one operator without parentheses, of which SQLite takes only so many. */
+/*
+ * What is ours is not false where that is what is wanted, so that more may match: see
+ * find_agrees(). Chains of one operator without parentheses, of which SQLite takes
+ * only so many.
+ */
 static void print_condition(struct tagindex *index, FILE *f, const struct expr *expr,
-			    enum expr_op above)
+			    enum expr_op above, bool negated)
 {
 	bool parentheses = expr->op != above && expr->op < EXPR_NOT;
 
@@ -212,22 +226,113 @@ static void print_condition(struct tagindex *index, FILE *f, const struct expr *
 	switch (expr->op) {
 	case EXPR_AND:
 	case EXPR_OR:
-		print_condition(index, f, expr->left, expr->op);
+		print_condition(index, f, expr->left, expr->op, negated);
 		fprintf(f, expr->op == EXPR_AND ? " AND " : " OR ");
-		print_condition(index, f, expr->right, expr->op);
+		print_condition(index, f, expr->right, expr->op, negated);
 		break;
 	case EXPR_NOT:
 		fprintf(f, "NOT ");
-		print_condition(index, f, expr->left, EXPR_NOT);
+		print_condition(index, f, expr->left, EXPR_NOT, !negated);
 		break;
 	default:
-		print_term(index, f, expr);
+		if (is_ours(index, expr))
+			fprintf(f, negated ? "1 = 0" : "1 = 1");
+		else
+			print_term(index, f, expr);
+		fprintf(f, "%s", index->dialect->after_term);
 	}
 	if (parentheses)
 		fprintf(f, ")");
 }
 
 /* ---- the statement ---- */
+
+static bool has_ours(struct tagindex *index, const struct expr *expr)
+{
+	if (expr->op > EXPR_NOT)
+		return is_ours(index, expr);
+	return has_ours(index, expr->left) || (expr->right && has_ours(index, expr->right));
+}
+
+/* Asks for what each of the database's terms is, from column *@column on. */
+static void print_terms(struct tagindex *index, FILE *f, struct expr *expr, int *column)
+{
+	if (expr->op <= EXPR_NOT) {
+		print_terms(index, f, expr->left, column);
+		if (expr->right)
+			print_terms(index, f, expr->right, column);
+	} else if (!is_ours(index, expr)) {
+		fprintf(f, ", ");
+		print_term(index, f, expr);
+		expr->column = (*column)++;
+	}
+}
+
+static bool compare(int64_t a, enum expr_compare how, int64_t b)
+{
+	switch (how) {
+	case EXPR_LT:
+		return a < b;
+	case EXPR_GT:
+		return a > b;
+	case EXPR_LE:
+		return a <= b;
+	case EXPR_GE:
+		return a >= b;
+	default:
+		return a == b;
+	}
+}
+
+/* @st: NULL: it is not there, so that no comparison is true. */
+static bool agrees(struct tagindex *index, const struct expr *expr, struct db_stmt *stmt,
+		   const struct stat *st)
+{
+	switch (expr->op) {
+	case EXPR_AND:
+		return agrees(index, expr->left, stmt, st) && agrees(index, expr->right, stmt, st);
+	case EXPR_OR:
+		return agrees(index, expr->left, stmt, st) || agrees(index, expr->right, stmt, st);
+	case EXPR_NOT:
+		return !agrees(index, expr->left, stmt, st);
+	case EXPR_SIZE:
+		return st && compare(st->st_size, expr->compare, expr->number);
+	case EXPR_MTIME:
+		return st && compare(st->st_mtime, expr->compare, expr->number);
+	default:
+		return db_int(stmt, expr->column);
+	}
+}
+
+bool find_agrees(struct tagindex *index, const struct expr *expr, struct db_stmt *stmt,
+		 const char *path)
+{
+	struct stat st;
+	bool found;
+
+	if (!has_ours(index, expr))
+		return true;
+	found = fstatat(index->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return agrees(index, expr, stmt, found ? &st : NULL);
+}
+
+/* The text of a pattern, as the database takes it. */
+static void bind_pattern(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
+{
+	char *regex;
+
+	if (index->dialect->sees_files || (expr->op == EXPR_NAME && !has_wildcard(expr->text))) {
+		db_bind_string(stmt, expr->param, expr->text);
+		return;
+	}
+	regex = pattern_regex(expr->text);
+	/* Out of memory: nothing matches. */
+	if (regex)
+		db_bind_string(stmt, expr->param, regex);
+	else
+		db_bind_null(stmt, expr->param);
+	free(regex);
+}
 
 static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
 {
@@ -253,7 +358,12 @@ static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr
 		break;
 	case EXPR_SIZE:
 	case EXPR_MTIME:
-		db_bind_int(stmt, expr->param, expr->number);
+		if (!is_ours(index, expr))
+			db_bind_int(stmt, expr->param, expr->number);
+		break;
+	case EXPR_NAME:
+	case EXPR_PATH:
+		bind_pattern(index, stmt, expr);
 		break;
 	case EXPR_MIME:
 	case EXPR_HASH:
@@ -278,18 +388,20 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 {
 	bool driven = estimate(index, expr) >= 0, names = strstr(before, "m.name");
 	struct expr *only = driven ? only_driver(index, expr) : NULL;
-	int params = 0;
+	int params = 0, column = FIND_COLUMNS;
 	char *sql = NULL;
 	size_t size;
 	FILE *f;
 
-	number_params(expr, &params);
+	number_params(index, expr, &params);
 	if (only)
 		only->drives = true;
 	f = open_memstream(&sql, &size);
 	if (!f)
 		return NULL;
 	fprintf(f, "%s", before);
+	if (names && has_ours(index, expr))
+		print_terms(index, f, expr, &column);
 	if (driven) {
 		fprintf(f, " FROM (");
 		print_drivers(index, f, expr);
@@ -300,7 +412,7 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 	if (names)
 		fprintf(f, " LEFT JOIN name AS m ON m.child = n.id");
 	fprintf(f, " WHERE ");
-	print_condition(index, f, expr, EXPR_NOT);
+	print_condition(index, f, expr, EXPR_NOT, false);
 	fprintf(f, "%s", after);
 	if (fclose(f)) {
 		free(sql);

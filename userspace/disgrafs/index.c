@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The index: its statements, transactions and state. What is particular to a database
- * is in sqliteindex.c.
+ * is in sqliteindex.c and pgindex.c.
  */
 #include "indexdb.h"
 
@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "find.h"
 
 #define STALE_NAME "stale"
+#define TREE_NAME "tree"
+#define URL_NAME "database"
 
 #define GENERATION "(SELECT value FROM meta WHERE key = 'generation')"
 
@@ -312,31 +315,52 @@ static void close_db(struct tagindex *index)
 	index->db = NULL;
 }
 
+int db_ask(struct tagindex *index, const char *query, int64_t *value)
+{
+	struct db_stmt *stmt = db_prepare(index->db, query, false);
+	int ret = stmt ? db_step(stmt) : -1;
+
+	*value = ret > 0 ? db_int(stmt, 0) : 0;
+	if (ret < 0)
+		ret = db_failed(index);
+	db_finalize(stmt);
+	return ret < 0 ? ret : 0;
+}
+
+static bool file_says_stale(const struct tagindex *index)
+{
+	return faccessat(index->dir, STALE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int read_state(struct tagindex *index)
 {
-	int64_t clean = 1, stale = 0;
+	int64_t unclean, stale;
 	int ret;
 
-	ret = meta_get(index, "clean", &clean);
+	ret = db_ask(index, "SELECT 1 FROM meta WHERE key = 'clean' AND value = 0", &unclean);
 	if (ret == 0)
-		ret = meta_get(index, "stale", &stale);
-	if (!clean)
+		ret = db_ask(index, "SELECT 1 FROM meta WHERE key = 'stale' AND value <> 0", &stale);
+	if (ret < 0)
+		return ret;
+	if (unclean)
 		index->state |= INDEX_UNCLEAN;
-	if (stale || faccessat(index->dir, STALE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (stale || file_says_stale(index))
 		index->state |= INDEX_STALE;
-	return ret;
+	return 0;
 }
 
 /* The row that every path ends at. After a restore LOWER may be another inode. */
 static int add_root(struct tagindex *index)
 {
-	struct stat st = { .st_dev = index->root_dev, .st_ino = index->root_ino };
-	int64_t id = 0;
-	int ret = find_node(index, &st, &id);
 	char query[256];
+	int64_t id;
+	int ret;
 
+	snprintf(query, sizeof(query), "SELECT id FROM node WHERE fs = 0 AND ino = %lld",
+		 (long long)index->root_ino);
+	ret = db_ask(index, query, &id);
 	if (ret < 0 || id == ROOT_NODE)
-		return ret < 0 ? ret : 0;
+		return ret;
 	snprintf(query, sizeof(query),
 		 "DELETE FROM node WHERE fs = 0 AND ino = %lld;"
 		 "INSERT INTO node VALUES(%d, 0, %lld, 4, 0) "
@@ -347,15 +371,132 @@ static int add_root(struct tagindex *index)
 	return db_exec(index->db, query) < 0 ? db_failed(index) : 0;
 }
 
+/* No statement that is kept: one of them may be what is being asked. */
+int index_ready(struct tagindex *index)
+{
+	int ret = read_state(index);
+
+	return ret == 0 && index->writable ? add_root(index) : ret;
+}
+
+bool index_needs_rebuild(struct tagindex *index)
+{
+	int64_t stale = 0;
+
+	if (file_says_stale(index))
+		return true;
+	pthread_mutex_lock(&index->lock);
+	meta_get(index, "stale", &stale);
+	pthread_mutex_unlock(&index->lock);
+	return stale;
+}
+
+/* ---- which database ---- */
+
+/* The only line of a file in the directory of the index. 0 or -errno. */
+static int read_line(int dir, const char *name, char *line, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, line, size - 1);
+	close(fd);
+	if (len < 0)
+		return -EIO;
+	line[len] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+/* Puts it there, whole; @replace: also if there is one. */
+static int write_line(int dir, const char *name, const char *line, bool replace)
+{
+	char temp[64];
+	int fd, ret;
+
+	snprintf(temp, sizeof(temp), "%s.%d", name, getpid());
+	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = dprintf(fd, "%s\n", line) < 0 || fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	if (ret == 0 && replace)
+		ret = renameat(dir, temp, dir, name) < 0 ? -errno : 0;
+	else if (ret == 0)
+		ret = linkat(dir, temp, dir, name, 0) < 0 ? -errno : 0;
+	unlinkat(dir, temp, 0);
+	return ret;
+}
+
+/* What the tree is called where several share a database. */
+static int read_tree_id(struct tagindex *index, unsigned int flags)
+{
+	unsigned char random[sizeof(index->tree) / 2];
+	char id[sizeof(index->tree)];
+	size_t i;
+	int ret;
+
+	ret = read_line(index->dir, TREE_NAME, index->tree, sizeof(index->tree));
+	if (ret == -ENOENT && flags & INDEX_CREATE) {
+		if (getrandom(random, sizeof(random), 0) != sizeof(random))
+			return failed(index, EIO);
+		for (i = 0; i < sizeof(id) / 2; i++)
+			sprintf(id + 2 * i, "%02x", random[i]);
+		/* Another node may have been faster. */
+		ret = write_line(index->dir, TREE_NAME, id, false);
+		if (ret == 0 || ret == -EEXIST)
+			ret = read_line(index->dir, TREE_NAME, index->tree, sizeof(index->tree));
+	}
+	if (ret == 0 && (!*index->tree || index->tree[strspn(index->tree, "0123456789abcdef")]))
+		ret = -EINVAL;
+	if (ret < 0)
+		snprintf(index->error, sizeof(index->error), INDEX_DIR "/" TREE_NAME ": %s",
+			 strerror(-ret));
+	return ret;
+}
+
+int index_database(int root, char *url, size_t size)
+{
+	int ret = read_line(root, INDEX_DIR "/" URL_NAME, url, size);
+
+	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;
+}
+
+int index_set_database(int root, const char *url)
+{
+	int dir = open_dir(root, INDEX_CREATE), ret = 0;
+	char now[INDEX_URL_MAX] = "";
+
+	if (dir < 0)
+		return -errno;
+	read_line(dir, URL_NAME, now, sizeof(now));
+	if (!strcmp(now, url))
+		goto out;
+	/* What the other one has is of today. */
+	if (!*now || !*url)
+		ret = write_line(dir, STALE_NAME, "", true);
+	if (ret == 0 && *url)
+		ret = write_line(dir, URL_NAME, url, true);
+	else if (ret == 0)
+		ret = unlinkat(dir, URL_NAME, 0) < 0 ? -errno : 0;
+out:
+	close(dir);
+	return ret;
+}
+
 static int open_db(struct tagindex *index, unsigned int flags)
 {
-	int ret = sqlite_index_open(index, flags);
+	char url[INDEX_URL_MAX];
+	int ret = read_line(index->dir, URL_NAME, url, sizeof(url));
 
-	if (ret == 0)
-		ret = read_state(index);
-	if (ret == 0 && index->writable)
-		ret = add_root(index);
-	return ret;
+	if (ret == 0 && *url) {
+		ret = read_tree_id(index, flags);
+		return ret == 0 ? pg_index_open(index, url, flags) : ret;
+	}
+	ret = sqlite_index_open(index, flags);
+	return ret == 0 ? index_ready(index) : ret;
 }
 
 struct tagindex *index_open(int root, unsigned int flags)
@@ -386,7 +527,7 @@ struct tagindex *index_open(int root, unsigned int flags)
 	pthread_mutexattr_destroy(&attr);
 
 	ret = open_db(index, flags);
-	if (ret == -EUCLEAN && flags & INDEX_CREATE) {
+	if (ret == -EUCLEAN && flags & INDEX_CREATE && !index->shared) {
 		/* Nothing is lost: it says what the files say. */
 		close_db(index);
 		sqlite_index_remove(index);
@@ -419,8 +560,12 @@ void index_close(struct tagindex *index)
 
 int index_serve(struct tagindex *index)
 {
-	int ret = meta_set(index, "clean", 0);
+	int ret = 0;
 
+	/* One of several: see nodes.c of disgrafsd. */
+	if (index->shared)
+		return 0;
+	ret = meta_set(index, "clean", 0);
 	index->serving = ret == 0;
 	return ret;
 }

@@ -81,7 +81,9 @@ enum statement {
 struct sql_dialect {
 	const char *sql[NR_STATEMENTS];	/* statements that are another */
 	const char *in_order;		/* the JOIN that is done as it is written */
+	const char *after_term;		/* of a condition, which means nothing */
 	const char *text_nodes;		/* which nodes have the words; one %d, the parameter */
+	size_t text_part;		/* bytes of a text that one row may have, or 0: any */
 	bool sees_files;		/* it calls us to look at them; see find.c */
 };
 
@@ -104,6 +106,9 @@ struct tagindex {
 	ino_t root_ino;
 	unsigned int state;
 	bool writable, serving;
+	bool shared;			/* with other machines: PostgreSQL */
+	bool creates;
+	char tree[33];			/* its id there */
 	bool walking;			/* finds every name in the end */
 	struct changes changes;
 	char error[256];
@@ -136,6 +141,15 @@ int db_start(struct tagindex *index);
 int db_end(struct tagindex *index, int ret);
 /* Ends what index_batch_begin() began. @ret: how it went; a failure undoes all of it. */
 int end(struct tagindex *index, int ret);
+
+/* The only value that @query asks for, NULL or none: 0. 0 or -errno. */
+int db_ask(struct tagindex *index, const char *query, int64_t *value);
+/* What each opening and each new connection begins with. */
+int index_ready(struct tagindex *index);
+
+/* pgindex.c */
+int pg_index_open(struct tagindex *index, const char *url, unsigned int flags);
+uint64_t pg_index_bytes(struct tagindex *index);
 
 /* sqliteindex.c */
 int sqlite_index_open(struct tagindex *index, unsigned int flags);

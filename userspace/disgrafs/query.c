@@ -162,7 +162,8 @@ static char *row_path(struct tagindex *index, struct paths *paths, int64_t paren
 	return path;
 }
 
-static int each_path(struct tagindex *index, struct db_stmt *stmt, index_path_fn fn, void *arg)
+static int each_path(struct tagindex *index, const struct expr *expr, struct db_stmt *stmt,
+		     index_path_fn fn, void *arg)
 {
 	struct paths paths = { };
 	char *name, *path;
@@ -178,7 +179,7 @@ static int each_path(struct tagindex *index, struct db_stmt *stmt, index_path_fn
 				row_path(index, &paths, db_int(stmt, 1), name) : NULL;
 			free(name);
 		}
-		if (path)
+		if (path && find_agrees(index, expr, stmt, path))
 			ret = fn(db_int(stmt, 0), path, arg);
 		free(path);
 	}
@@ -197,7 +198,7 @@ static int find_expr(struct tagindex *index, struct expr *expr, index_path_fn fn
 	ret = find_prepare(index, "SELECT n.ino, m.parent, m.name, n.id", expr,
 			   " ORDER BY n.id, m.parent, m.name", &stmt);
 	if (ret == 0)
-		ret = each_path(index, stmt, fn, arg);
+		ret = each_path(index, expr, stmt, fn, arg);
 	db_finalize(stmt);
 	pthread_mutex_unlock(&index->lock);
 	expr_free(expr);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tables that every database has; triggers and fulltext are its own. ID is the type
- * of a number that it gives, END what is behind a table without another key.
+ * of a number that it gives, UNIQUE what makes a tag's name unique, END what is behind a
+ * table with a key of its own.
  *
  * name: the tree; stem: the name without its last extension. seen: the generation
  * in which a row was last found to be true. tag.files is kept by the triggers, so
@@ -13,7 +14,7 @@
 
 #define SCHEMA_VERSION 4
 
-#define INDEX_TABLES(ID, INT, BYTES, TEXT, END)							\
+#define INDEX_TABLES(ID, INT, BYTES, TEXT, UNIQUE, END)						\
 	"CREATE TABLE meta(key " TEXT " PRIMARY KEY, value " INT " NOT NULL)" END ";"		\
 	"CREATE TABLE node(id " ID " PRIMARY KEY, fs " INT " NOT NULL, ino " INT " NOT NULL,"	\
 	"	type " INT " NOT NULL, seen " INT " NOT NULL, UNIQUE(fs, ino));"		\
@@ -22,7 +23,7 @@
 	"	seen " INT " NOT NULL, stem " BYTES " NOT NULL, PRIMARY KEY(parent, name))" END ";"	\
 	"CREATE INDEX name_child ON name(child);"						\
 	"CREATE INDEX name_stem ON name(stem);"							\
-	"CREATE TABLE tag(id " ID " PRIMARY KEY, name " BYTES " NOT NULL UNIQUE,"		\
+	"CREATE TABLE tag(id " ID " PRIMARY KEY, name " BYTES " NOT NULL" UNIQUE ","		\
 	"	files " INT " NOT NULL DEFAULT 0, kept " INT " NOT NULL DEFAULT 0);"		\
 	"CREATE TABLE file_tag(tag " INT " NOT NULL REFERENCES tag ON DELETE CASCADE,"		\
 	"	node " INT " NOT NULL REFERENCES node ON DELETE CASCADE,"			\

@@ -29,7 +29,7 @@
 #define CACHE_KIB "32768"
 
 static const char schema[] =
-	INDEX_TABLES("INTEGER", "INTEGER", "BLOB", "TEXT", " WITHOUT ROWID")
+	INDEX_TABLES("INTEGER", "INTEGER", "BLOB", "TEXT", " UNIQUE", " WITHOUT ROWID")
 	"CREATE INDEX link_path ON link(path) WHERE target IS NULL;"
 	"CREATE TRIGGER file_tag_added AFTER INSERT ON file_tag BEGIN"
 	"	UPDATE tag SET files = files + 1 WHERE id = new.tag; END;"
@@ -50,6 +50,7 @@ static const struct sql_dialect dialect = {
 				 "(SELECT id FROM fulltext_docsize WHERE id = ?1)",
 	},
 	.in_order = "CROSS JOIN",
+	.after_term = "",
 	.text_nodes = "SELECT rowid AS id FROM fulltext WHERE fulltext MATCH ?%d",
 	.sees_files = true,
 };
