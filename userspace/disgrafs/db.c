@@ -15,5 +15,6 @@ int db_fail(struct db *db, int err, const char *sentence)
 
 	snprintf(db->error, sizeof(db->error), "%.*s", (int)len, sentence);
 	db->err = err;
+	db->failures++;
 	return err;
 }

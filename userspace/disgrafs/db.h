@@ -44,6 +44,7 @@ struct db {
 	const struct db_ops *ops;
 	int err;			/* the last error: -errno and its sentence */
 	char error[256];
+	unsigned int failures;		/* how many there have been */
 };
 
 static inline void db_close(struct db *db)

@@ -202,8 +202,9 @@ int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void
 	char *key, *value;
 	int64_t node;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &node);
 	stmt = ret > 0 ? statement(index, ST_FACTS) : NULL;
 	if (ret >= 0)
@@ -220,7 +221,7 @@ int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void
 		}
 		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "find.h"
+#include "postgresql.h"
 
 #define STALE_NAME "stale"
 #define TREE_NAME "tree"
@@ -315,6 +316,20 @@ static void close_db(struct tagindex *index)
 	index->db = NULL;
 }
 
+unsigned int ask_begin(struct tagindex *index)
+{
+	pthread_mutex_lock(&index->lock);
+	return index->db->failures;
+}
+
+int ask_end(struct tagindex *index, unsigned int begun, int ret)
+{
+	if (ret >= 0 && index->db->failures != begun)
+		ret = db_failed(index);
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
 int db_ask(struct tagindex *index, const char *query, int64_t *value)
 {
 	struct db_stmt *stmt = db_prepare(index->db, query, false);
@@ -377,6 +392,28 @@ int index_ready(struct tagindex *index)
 	int ret = read_state(index);
 
 	return ret == 0 && index->writable ? add_root(index) : ret;
+}
+
+bool index_is_marked(struct tagindex *index)
+{
+	return file_says_stale(index);
+}
+
+int index_reach(struct tagindex *index)
+{
+	int ret;
+
+	if (!index->shared)
+		return 0;
+	pthread_mutex_lock(&index->lock);
+	ret = postgresql_reach(index->db) < 0 ? db_failed(index) : 0;
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+const char *index_tree(struct tagindex *index)
+{
+	return index->shared ? index->tree : NULL;
 }
 
 bool index_needs_rebuild(struct tagindex *index)

@@ -116,6 +116,12 @@ void index_close(struct tagindex *index);
 /* The sentence for the last error on @index, or with NULL of index_open() in this thread. */
 const char *index_error(struct tagindex *index);
 unsigned int index_state(struct tagindex *index);
+/* There is a change that was not recorded, and no rebuild has begun since. */
+bool index_is_marked(struct tagindex *index);
+/* Connects to the database if it was away. 0 or -errno. */
+int index_reach(struct tagindex *index);
+/* What the tree is called there, or NULL: no other machine sees this index. */
+const char *index_tree(struct tagindex *index);
 /* Whether somebody, not only this handle, could not record a change. */
 bool index_needs_rebuild(struct tagindex *index);
 /* A change will never be recorded: what is there is stale. */

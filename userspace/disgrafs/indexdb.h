@@ -114,6 +114,12 @@ struct tagindex {
 	char error[256];
 };
 
+/*
+ * Around what asks many times, with the lock: an answer of which a part failed, and was
+ * left out, is none. ask_end() returns @ret, or that failure's -errno.
+ */
+unsigned int ask_begin(struct tagindex *index);
+int ask_end(struct tagindex *index, unsigned int begun, int ret);
 /* Set the sentence and return -errno. */
 int db_failed(struct tagindex *index);
 int failed(struct tagindex *index, int err);

@@ -162,8 +162,10 @@ static int reach(struct pg_db *pg)
 	if (pg->conn)
 		return 0;
 	/* The error is that of the last attempt. */
-	if (pg->writing || pg->preparing || now_ms() < pg->retry)
+	if (pg->writing || pg->preparing || now_ms() < pg->retry) {
+		pg->db.failures++;
 		return pg->db.err ?: db_fail(&pg->db, -EHOSTDOWN, "no connection");
+	}
 	return connect_again(pg);
 }
 
@@ -501,4 +503,28 @@ struct db *postgresql_open(const char *url, int (*ready)(void *arg), void *arg)
 		return &pg->db;
 	free(pg);
 	return NULL;
+}
+
+/* ---- notifications ---- */
+
+int postgresql_socket(struct db *db)
+{
+	return of_db(db)->conn ? PQsocket(of_db(db)->conn) : -1;
+}
+
+int postgresql_hear(struct db *db, void (*fn)(const char *payload, void *arg), void *arg)
+{
+	struct pg_db *pg = of_db(db);
+	PGnotify *notify;
+
+	if (!pg->conn)
+		return -EHOSTDOWN;
+	if (!PQconsumeInput(pg->conn))
+		return lost(pg, PQerrorMessage(pg->conn));
+	while ((notify = PQnotifies(pg->conn))) {
+		if (notify->be_pid != PQbackendPID(pg->conn))
+			fn(notify->extra, arg);
+		PQfreemem(notify);
+	}
+	return 0;
 }

@@ -22,5 +22,9 @@ PGconn *postgresql_connect(const char *url);
 struct db *postgresql_open(const char *url, int (*ready)(void *arg), void *arg);
 /* 0, or why there is no connection. */
 int postgresql_reach(struct db *db);
+/* To poll for input, or -1. */
+int postgresql_socket(struct db *db);
+/* Tells of what others have notified until now. 0, or -EHOSTDOWN: there is no connection. */
+int postgresql_hear(struct db *db, void (*fn)(const char *payload, void *arg), void *arg);
 
 #endif

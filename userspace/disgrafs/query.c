@@ -63,10 +63,11 @@ int index_tags(struct tagindex *index, const char *prefix, index_tag_fn fn, void
 	struct db_stmt *stmt;
 	bool bounded;
 	int ret;
+	unsigned int begun;
 
 	if (!end)
 		return -ENOMEM;
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	bounded = prefix_end(end, &end_len);
 	stmt = statement(index, bounded ? ST_TAGS_BETWEEN : ST_TAGS);
 	if (stmt) {
@@ -76,7 +77,7 @@ int index_tags(struct tagindex *index, const char *prefix, index_tag_fn fn, void
 	}
 	ret = stmt ? each_tag(index, stmt, fn, arg) : db_failed(index);
 	db_reset(stmt);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	free(end);
 	return ret;
 }
@@ -85,10 +86,11 @@ int index_tag_exists(struct tagindex *index, const char *tag)
 {
 	int64_t id = 0;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = run_tag(index, ST_TAG_SHOWN, tag, &id);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }
 
@@ -191,16 +193,17 @@ static int find_expr(struct tagindex *index, struct expr *expr, index_path_fn fn
 {
 	struct db_stmt *stmt;
 	int ret;
+	unsigned int begun;
 
 	if (!expr)
 		return failed(index, ENOMEM);
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = find_prepare(index, "SELECT n.ino, m.parent, m.name, n.id", expr,
 			   " ORDER BY n.id, m.parent, m.name", &stmt);
 	if (ret == 0)
 		ret = each_path(index, expr, stmt, fn, arg);
 	db_finalize(stmt);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	expr_free(expr);
 	return ret;
 }
@@ -255,17 +258,18 @@ int index_narrow(struct tagindex *index, const char *const *tags, size_t count, 
 	struct narrow narrow = { tags, count, fn, arg };
 	struct db_stmt *stmt;
 	int ret;
+	unsigned int begun;
 
 	if (!expr)
 		return failed(index, ENOMEM);
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = find_prepare(index, "SELECT name, count(*) FROM file_tag JOIN tag ON tag = id "
 			   "WHERE node IN (SELECT n.id", expr, ") GROUP BY tag.id ORDER BY name",
 			   &stmt);
 	if (ret == 0)
 		ret = each_tag(index, stmt, other_tag, &narrow);
 	db_finalize(stmt);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	expr_free(expr);
 	return ret;
 }
@@ -296,12 +300,13 @@ int index_path_type(struct tagindex *index, const char *path)
 {
 	int64_t id, type = 0;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	if (ret > 0)
 		ret = run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret > 0 ? (int)type << 12 : ret;
 }
 
@@ -311,8 +316,9 @@ int index_children(struct tagindex *index, const char *path, index_child_fn fn, 
 	int rc = 0, ret;
 	int64_t id;
 	char *name;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	stmt = ret > 0 ? statement(index, ST_CHILDREN) : NULL;
 	if (stmt) {
@@ -326,7 +332,7 @@ int index_children(struct tagindex *index, const char *path, index_child_fn fn, 
 		}
 		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret > 0 ? -ENOENT : ret;
 }
 
@@ -360,8 +366,9 @@ int index_links(struct tagindex *index, const char *path, index_link_fn fn, void
 	struct db_stmt *stmt = NULL;
 	int64_t id;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	stmt = ret > 0 ? statement(index, ST_LINKS_FROM) : NULL;
 	if (ret > 0)
@@ -384,7 +391,7 @@ int index_links(struct tagindex *index, const char *path, index_link_fn fn, void
 					strdup(""), true, fn, arg);
 		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }
 
@@ -393,8 +400,9 @@ int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, v
 	struct db_stmt *stmt;
 	int64_t id;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	stmt = ret > 0 ? statement(index, ST_NODE_TAGS) : NULL;
 	if (ret == 0)
@@ -404,6 +412,6 @@ int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, v
 		ret = each_tag(index, stmt, fn, arg);
 		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }

@@ -323,8 +323,9 @@ int index_related(struct tagindex *index, const char *path, size_t max, index_re
 {
 	struct candidates c = { .budget = BUDGET };
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &c.self);
 	if (ret == 0)
 		ret = -ENOENT;
@@ -332,7 +333,7 @@ int index_related(struct tagindex *index, const char *path, size_t max, index_re
 		ret = find_related(index, &c, max);
 	if (ret == 0)
 		ret = tell(index, &c, max, fn, arg);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	free(c.slot);
 	return ret;
 }
