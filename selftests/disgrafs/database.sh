@@ -73,10 +73,11 @@ pg_kill()
 	pid=$(head -n 1 "$pg/${1:-main}/postmaster.pid") || return
 	kill -KILL "$pid" $(pgrep -P "$pid")
 	for ((i = 0; i < 300; i++)); do
-		kill -0 "$pid" 2>/dev/null || break
+		# It may be left to nobody to wait for.
+		grep -qs "^State:.[^ZX]" "/proc/$pid/status" || break
 		sleep 0.1
 	done
-	rm -f "$pg/${1:-main}/postmaster.pid"
+	rm -f "$pg/${1:-main}/postmaster.pid" "$pg/.s.PGSQL.$(cat "$pg/${1:-main}.port").lock"
 }
 
 # pg_standby NAME PORT: a synchronous standby of main.

@@ -131,19 +131,35 @@ struct node *entry_find(struct disgrafsd *fs, const struct node *parent, const c
 	return fd < 0 ? NULL : entry_fill(fs, parent, name, fd, e);
 }
 
-/* Answers with the entry @name in @parent, which was found or just made. */
-static void reply_entry(fuse_req_t req, const struct node *parent, const char *name, bool negative)
+/* Answers with @e, which is of @node. */
+static void reply_node(fuse_req_t req, struct node *node, const struct fuse_entry_param *e)
+{
+	struct disgrafsd *fs = get_fs(req);
+
+	/* A caller that was killed meanwhile never got the node. */
+	if (fuse_reply_entry(req, e) < 0)
+		node_forget(&fs->nodes, node->id, 1);
+	node_put(&fs->nodes, node);
+}
+
+/*
+ * Answers with the entry @name in @parent, which was found (@type 0, and may be missing)
+ * or just made. What somebody else has put in its place since is no answer if it is of
+ * another type: that would be EIO to the kernel, but after ESTALE it looks again.
+ */
+static void reply_entry(fuse_req_t req, const struct node *parent, const char *name, mode_t type)
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct fuse_entry_param e;
 	struct node *node = entry_find(fs, parent, name, &e);
 
-	if (node) {
-		/* A caller that was killed meanwhile never got the node. */
-		if (fuse_reply_entry(req, &e) < 0)
-			node_forget(&fs->nodes, node->id, 1);
+	if (node && type && node->type != type) {
+		node_forget(&fs->nodes, node->id, 1);
 		node_put(&fs->nodes, node);
-	} else if (errno == ENOENT && negative && fs_ttl(fs) > 0 && !fs->shared) {
+		fuse_reply_err(req, ESTALE);
+	} else if (node) {
+		reply_node(req, node, &e);
+	} else if (errno == ENOENT && !type && fs_ttl(fs) > 0 && !fs->shared) {
 		memset(&e, 0, sizeof(e));
 		e.entry_timeout = fs_ttl(fs);
 		fuse_reply_entry(req, &e);
@@ -199,7 +215,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	else if (is_index_dir(dir, name) || is_dot(name))
 		fuse_reply_err(req, ENOENT);
 	else
-		reply_entry(req, dir, name, true);
+		reply_entry(req, dir, name, 0);
 	node_put(&fs->nodes, dir);
 }
 
@@ -377,7 +393,7 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 	}
 	tagging_made(fs, dir, name);
 	peers_entry(fs, dir, name);
-	reply_entry(req, dir, name, false);
+	reply_entry(req, dir, name, mode & S_IFMT ?: S_IFREG);
 out:
 	node_put(&fs->nodes, dir);
 }
@@ -528,7 +544,9 @@ out:
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *node, *dir = NULL;
+	struct node *node, *dir = NULL, *entry;
+	struct fuse_entry_param e;
+	int fd;
 
 	node = req_node(req, ino);
 	if (!node)
@@ -544,7 +562,13 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const
 	tagging_file_changed(fs, node);
 	peers_entry(fs, dir, new_name);
 	peers_node(fs, node, false);
-	reply_entry(req, dir, new_name, false);
+	/* By descriptor: the name may be another file's by now. */
+	fd = fcntl(node->fd, F_DUPFD_CLOEXEC, 0);
+	entry = fd < 0 ? NULL : entry_fill(fs, dir, new_name, fd, &e);
+	if (entry)
+		reply_node(req, entry, &e);
+	else
+		fuse_reply_err(req, errno);
 out:
 	node_put(&fs->nodes, dir);
 	node_put(&fs->nodes, node);
