@@ -3,7 +3,8 @@
 #
 # SIGKILL for the server, for what looks into files, and for PostgreSQL, at random moments
 # of tagging, renaming and writing: no tag is lost that was set, and the index becomes
-# what the file system holds. $ROUNDS of each (5); SEED repeats a run's moments.
+# what the file system holds. $ROUNDS of each (5); SEED repeats
+# a run's moments, TEST=REGEX has only those with that in their name.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 . "$here/database.sh"
@@ -103,16 +104,21 @@ end()
 }
 trap end EXIT
 
+# killing WHAT VICTIM
+killing()
+{
+	if [[ ! $1 =~ ${TEST-} ]] || { [[ $1 = *Postgre* ]] && [ -z "$DATABASE" ]; }; then
+		ktap_test_skip "$variant: $1"
+	else
+		check "$variant: $1" rounds "$2"
+	fi
+}
+
 ktap_print_header
 ktap_set_plan 4
-check "$variant: the server, with SQLite" rounds daemon
-check "$variant: what looks into files" rounds extractor
-if [ -n "$pg_bin" ] && pg_init main && pg_start; then
-	DATABASE=$(pg_uri main)
-	check "$variant: the server, with PostgreSQL" rounds daemon
-	check "$variant: PostgreSQL" rounds database
-else
-	ktap_test_skip "$variant: the server, with PostgreSQL"
-	ktap_test_skip "$variant: PostgreSQL"
-fi
+killing "the server, with SQLite" daemon
+killing "what looks into files" extractor
+[ -z "$pg_bin" ] || { pg_init main && pg_start && DATABASE=$(pg_uri main); }
+killing "the server, with PostgreSQL" daemon
+killing "PostgreSQL" database
 ktap_finished

@@ -154,7 +154,7 @@ seen()
 
 random_operations()
 {
-	local seconds=${NODES_SECONDS:-10} round=0 part=10 seed=${SEED:-$RANDOM}
+	local seconds=${NODES_SECONDS:-10} round=0 part=60 seed=${SEED:-$RANDOM}
 
 	for ((; seconds > 0; seconds -= part)); do
 		[ $part -le $seconds ] || part=$seconds
