@@ -14,10 +14,10 @@ pg_as()
 		env HOME="$pg" PATH="$pg_bin:$PATH" "$@")
 }
 
-# A port that nobody listens on: pg_port NUMBER, several a test.
+# A port that nobody listens on.
 pg_port()
 {
-	echo $((20000 + $$ % 10000 * 4 + $1))
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # pg_uri [NAME...]: of the first that can be written to.
@@ -37,7 +37,7 @@ pg_init()
 	mkdir -p "$pg" && chmod 755 "$dir" "$pg" && chown "$pg_user" "$pg" || return
 	pg_as initdb -A trust -N -D "$pg/$1" --locale C.UTF-8 -E UTF8 >"$dir/initdb.log" 2>&1 ||
 		{ sed 's/^/# /' "$dir/initdb.log"; return 1; }
-	pg_port "${2:-0}" >"$pg/$1.port"
+	pg_port >"$pg/$1.port"
 	cat >>"$pg/$1/postgresql.conf" <<-END
 		fsync = on
 		max_connections = 50
@@ -80,7 +80,7 @@ pg_kill()
 	rm -f "$pg/${1:-main}/postmaster.pid" "$pg/.s.PGSQL.$(cat "$pg/${1:-main}.port").lock"
 }
 
-# pg_standby NAME PORT: a synchronous standby of main.
+# pg_standby NAME: a synchronous standby of main.
 pg_standby()
 {
 	local conf=$pg/$1/postgresql.conf
@@ -88,7 +88,7 @@ pg_standby()
 	pg_as pg_basebackup -D "$pg/$1" -R -c fast -d "$(pg_uri main) application_name=$1" \
 		>/dev/null 2>&1 || pg_as pg_basebackup -D "$pg/$1" -R -c fast -h 127.0.0.1 \
 		-p "$(cat "$pg/main.port")" -U "$pg_user" || return
-	pg_port "$2" >"$pg/$1.port"
+	pg_port >"$pg/$1.port"
 	echo "port = $(cat "$pg/$1.port")" >>"$conf"
 	echo "cluster_name = '$1'" >>"$conf"
 	pg_start "$1" || return

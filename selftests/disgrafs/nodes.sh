@@ -243,7 +243,7 @@ node_check "$variant: random operations" random_operations
 node_check "$variant: the database is killed and comes back" database_lost
 node_check "$variant: a server is killed in the middle" node_killed
 gone a b
-pg_standby standby 1 || ktap_exit_fail_msg "no standby"
+pg_standby standby || ktap_exit_fail_msg "no standby"
 uri=$(pg_uri main standby)
 node a && node b || ktap_exit_fail_msg "disgrafsd does not serve"
 node_check "$variant: failover to a synchronous standby loses no tag" failover
