@@ -98,7 +98,10 @@ share()
 	[ $? = 1 ] && grep -q "already served" "$dir/err"
 	local status=$?
 	mv "$dir/database" "$low/.disgrafs/database"
-	return $status
+	[ $status = 0 ] || return
+	# And nobody turns it over to another database.
+	disgrafsd --index sqlite "$low" "$other" 2>"$dir/err"
+	[ $? = 1 ] && grep -q "already served" "$dir/err" && is "$uri" cat "$low/.disgrafs/database"
 }
 
 # soon_is WANTED COMMAND...: without asking for anything else.

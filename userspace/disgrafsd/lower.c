@@ -50,18 +50,18 @@ static int lock_index(int lower, bool shared)
 	return ret < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
 }
 
-/* Where the index is to be, if @index says so; and whether it is shared. 0 or -errno. */
-static int choose_index(int lower, const char *index, bool *shared)
+/* @index: as in the options. */
+static bool is_shared(int lower, const char *index)
 {
 	char url[INDEX_URL_MAX];
-	int ret = 0;
 
-	if (index)
-		ret = index_set_database(lower, strcmp(index, "sqlite") ? index : "");
-	if (ret == 0)
-		ret = index_database(lower, url, sizeof(url));
-	*shared = ret > 0;
-	return ret < 0 && index ? ret : 0;
+	return index ? strcmp(index, "sqlite") : index_database(lower, url, sizeof(url)) > 0;
+}
+
+/* With the lock: nobody uses another one. */
+static int choose_index(int lower, const char *index, bool shared)
+{
+	return index ? index_set_database(lower, shared ? index : "") : 0;
 }
 
 int lower_open(const char *path, const char *index, bool *shared)
@@ -72,13 +72,13 @@ int lower_open(const char *path, const char *index, bool *shared)
 		log_msg(LOG_ERR, "%s: %s", path, strerror(errno));
 		return -1;
 	}
-	ret = is_mount(fd) ? 0 : choose_index(fd, index, shared);
+	*shared = is_shared(fd, index);
 	if (is_mount(fd))
 		log_msg(LOG_ERR, "%s: is a mount of disgrafsd already", path);
-	else if (ret < 0)
-		log_msg(LOG_ERR, "%s/" INDEX_DIR_NAME ": %s", path, strerror(-ret));
 	else if (lock_index(fd, *shared) < 0)
 		log_msg(LOG_ERR, "%s: already served by another disgrafsd", path);
+	else if ((ret = choose_index(fd, index, *shared)) < 0)
+		log_msg(LOG_ERR, "%s/" INDEX_DIR_NAME ": %s", path, strerror(-ret));
 	else
 		return fd;
 	close(fd);
