@@ -3,7 +3,7 @@
 #
 # Several servers of one lower directory, with one PostgreSQL. They do not see each
 # other's changes by fanotify(7), as machines would not. $NODES_SECONDS: how long
-# random operations take (10).
+# random operations take (5).
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 . "$here/database.sh"
@@ -157,7 +157,7 @@ seen()
 
 random_operations()
 {
-	local seconds=${NODES_SECONDS:-10} round=0 part=60 seed=${SEED:-$RANDOM}
+	local seconds=${NODES_SECONDS:-5} round=0 part=60 seed=${SEED:-$RANDOM}
 
 	for ((; seconds > 0; seconds -= part)); do
 		[ $part -le $seconds ] || part=$seconds
@@ -211,7 +211,7 @@ failover()
 	local a=$dir/a b=$dir/b load
 
 	mkdir -p "$low/tagged"
-	python3 "$ops" tag 10 "$dir/failover" "$a" "$b" >"$dir/load" 2>&1 &
+	python3 "$ops" tag 8 "$dir/failover" "$a" "$b" >"$dir/load" 2>&1 &
 	load=$!
 	eventually 300 test -s "$dir/failover"
 	sleep 2

@@ -11,5 +11,5 @@ pg_needed
 trap 'pg_end; cleanup' EXIT
 pg_init main && pg_start main || ktap_exit_fail_msg "PostgreSQL does not start"
 # What both databases do in one way is tested with the other.
-default='tags|any byte|find expressions|links|related|check|reindex|killed|concurrent'
+default='tags are set|any byte in names and tags$|find expressions|links follow|check finds|reindex'
 DATABASE=$(pg_uri main) SCRATCH=$dir VARIANTS=${VARIANTS%% *} TEST=${TEST-$default} "$here/tags.sh"

@@ -34,6 +34,7 @@ enum index_flags {
 	INDEX_WRITE	= 1 << 0,
 	INDEX_CREATE	= 1 << 1,	/* and replace one that is damaged */
 	INDEX_LATER	= 1 << 2,	/* the database may be away: -EHOSTDOWN until it is there */
+	INDEX_PATIENT	= 1 << 3,	/* no file operation waits, so others that write may */
 };
 
 /* What index_open() found, and others since. */

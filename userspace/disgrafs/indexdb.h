@@ -107,7 +107,7 @@ struct tagindex {
 	unsigned int state;
 	bool writable, serving;
 	bool shared;			/* with other machines: PostgreSQL */
-	bool creates;
+	bool creates, patient;
 	char tree[33];			/* its id there */
 	bool walking;			/* finds every name in the end */
 	struct changes changes;

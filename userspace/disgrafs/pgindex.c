@@ -153,8 +153,9 @@ static int ready(void *arg)
 	char sql[128];
 	int ret;
 
-	snprintf(sql, sizeof(sql), "SET search_path = disgrafs_%s; SET lock_timeout = '2s'",
-		 index->tree);
+	/* Who waits longer makes the index stale, not the file system slow. */
+	snprintf(sql, sizeof(sql), "SET search_path = disgrafs_%s; SET lock_timeout = '%ds'",
+		 index->tree, index->patient ? 25 : 2);
 	ret = exec(index, sql);
 	if (ret == 0)
 		ret = find_version(index, &version);
@@ -177,6 +178,7 @@ int pg_index_open(struct tagindex *index, const char *url, unsigned int flags)
 	index->dialect = &dialect;
 	index->shared = true;
 	index->creates = flags & INDEX_CREATE;
+	index->patient = flags & INDEX_PATIENT;
 	index->db = postgresql_open(url, ready, index);
 	if (!index->db)
 		return failed(index, ENOMEM);

@@ -269,12 +269,12 @@ static int begin(struct db *db)
 
 	if (ret < 0)
 		return ret;
-	pg->writing = true;
 	ret = exec(db, "BEGIN; SELECT pg_advisory_xact_lock(hashtext(current_schema()), 0)");
 	if (ret < 0) {
 		rollback(db);
 		db->err = ret;
 	}
+	pg->writing = ret == 0;
 	return ret;
 }
 
