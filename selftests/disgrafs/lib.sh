@@ -30,6 +30,9 @@ for name in $VARIANTS; do
 	variants+=("$name ${options_of[$name]}")
 done
 
+# Where the index is: the URI of a PostgreSQL database, or else SQLite.
+: "${DATABASE:=}"
+
 # Looking into files takes time that most tests do not ask for.
 extract=--no-extract
 
@@ -53,7 +56,8 @@ serve()
 
 	mkdir -p "$low" "$mnt"
 	# A shell has what it starts in the background ignore SIGINT.
-	env --default-signal=INT disgrafsd -f $extract "$@" "$low" "$mnt" >"$dir/daemon.log" 2>&1 &
+	env --default-signal=INT disgrafsd -f $extract ${DATABASE:+--index "$DATABASE"} "$@" "$low" "$mnt" \
+		>"$dir/daemon.log" 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
 		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" &&

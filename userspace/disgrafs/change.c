@@ -86,20 +86,20 @@ static void compare_tags(struct tagindex *index, int64_t id, enum index_change_k
 
 void change_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 {
-	sqlite3_stmt *stmt = index->changes.fn ? statement(index, ST_NODE_TAGS) : NULL;
+	struct db_stmt *stmt = index->changes.fn ? statement(index, ST_NODE_TAGS) : NULL;
 	struct tags before = { };
 	char *tag;
 
 	if (!stmt)
 		return;
-	sqlite3_bind_int64(stmt, 1, id);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
+	db_bind_int(stmt, 1, id);
+	while (db_step(stmt) > 0) {
 		tag = column_string(stmt, 0);
 		if (tag)
 			tags_add(&before, tag, strlen(tag));
 		free(tag);
 	}
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	compare_tags(index, id, INDEX_UNTAGGED, &before, tags);
 	compare_tags(index, id, INDEX_TAGGED, tags, &before);
 	tags_free(&before);
@@ -133,14 +133,14 @@ static void compare_links(struct tagindex *index, int64_t id, enum index_change_
 
 void change_links(struct tagindex *index, int64_t id, const struct links *links)
 {
-	sqlite3_stmt *stmt = index->changes.fn ? statement(index, ST_LINKS_FROM) : NULL;
+	struct db_stmt *stmt = index->changes.fn ? statement(index, ST_LINKS_FROM) : NULL;
 	char *relation, *path, *reference;
 	struct links before = { };
 
 	if (!stmt)
 		return;
-	sqlite3_bind_int64(stmt, 1, id);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
+	db_bind_int(stmt, 1, id);
+	while (db_step(stmt) > 0) {
 		relation = column_string(stmt, 0);
 		path = column_string(stmt, 2);
 		reference = column_string(stmt, 3);
@@ -150,7 +150,7 @@ void change_links(struct tagindex *index, int64_t id, const struct links *links)
 		free(path);
 		free(reference);
 	}
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	compare_links(index, id, INDEX_UNLINKED, &before, links);
 	compare_links(index, id, INDEX_LINKED, links, &before);
 	links_free(&before);

@@ -33,7 +33,7 @@ static int report(struct check *check, const char *path, const char *problem)
 
 /* ---- one file ---- */
 
-static bool has_link(const struct links *links, sqlite3_stmt *stmt)
+static bool has_link(const struct links *links, struct db_stmt *stmt)
 {
 	char *relation = column_string(stmt, 0), *path = column_string(stmt, 2);
 	char *reference = column_string(stmt, 3);
@@ -53,17 +53,17 @@ static bool has_link(const struct links *links, sqlite3_stmt *stmt)
 /* In any order: that of xattrs is the file system's. */
 static bool same_links(struct tagindex *index, int64_t id, const struct links *links)
 {
-	sqlite3_stmt *stmt = statement(index, ST_LINKS_FROM);
+	struct db_stmt *stmt = statement(index, ST_LINKS_FROM);
 	bool same = stmt;
 	size_t n = 0;
 
 	if (stmt)
-		sqlite3_bind_int64(stmt, 1, id);
-	while (same && sqlite3_step(stmt) == SQLITE_ROW) {
+		db_bind_int(stmt, 1, id);
+	while (same && db_step(stmt) > 0) {
 		same = has_link(links, stmt);
 		n++;
 	}
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	return same && n == links->count;
 }
 
@@ -127,17 +127,17 @@ static int check_name(struct check *check, int dir, int64_t parent, const char *
 /* What is recorded of the directory but is not there. */
 static int check_recorded(struct check *check, int fd, int64_t id, const char *path)
 {
-	sqlite3_stmt *stmt;
+	struct db_stmt *stmt;
 	struct stat st;
 	char *name, *full;
 	int ret = 0;
 
 	/* One of its own: directories above are being asked about. */
-	if (sqlite3_prepare_v2(check->index->db, "SELECT name FROM name WHERE parent = ?1", -1,
-			       &stmt, NULL) != SQLITE_OK)
+	stmt = db_prepare(check->index->db, "SELECT name FROM name WHERE parent = ?1", false);
+	if (!stmt)
 		return db_failed(check->index);
-	sqlite3_bind_int64(stmt, 1, id);
-	while (ret == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+	db_bind_int(stmt, 1, id);
+	while (ret == 0 && db_step(stmt) > 0) {
 		name = column_string(stmt, 0);
 		if (name && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
 		    asprintf(&full, "%s%s%s", path, *path ? "/" : "", name) >= 0) {
@@ -146,7 +146,7 @@ static int check_recorded(struct check *check, int fd, int64_t id, const char *p
 		}
 		free(name);
 	}
-	sqlite3_finalize(stmt);
+	db_finalize(stmt);
 	return ret;
 }
 
@@ -218,23 +218,24 @@ static int check_links(struct check *check, bool repair)
 {
 	static const char query[] = "SELECT source, target, relation, path, reference "
 		"FROM link ORDER BY source, relation, path";
-	sqlite3_stmt *stmt = NULL;
+	struct db_stmt *stmt = NULL;
 	char *source, *target;
 	struct link link;
 	int64_t node;
 	int ret = 0;
 
 	/* Sorted, so that what is repaired does not come again. */
-	if (sqlite3_prepare_v2(check->index->db, query, -1, &stmt, NULL) != SQLITE_OK)
+	stmt = db_prepare(check->index->db, query, false);
+	if (!stmt)
 		return db_failed(check->index);
-	while (ret == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+	while (ret == 0 && db_step(stmt) > 0) {
 		link = (struct link){ .relation = column_string(stmt, 2),
 				      .path = column_string(stmt, 3),
 				      .reference = column_string(stmt, 4) };
-		node = sqlite3_column_int64(stmt, 1);
+		node = db_int(stmt, 1);
 		if (!node && link.path && path_node(check->index, link.path, &node) <= 0)
 			node = 0;
-		source = first_path(check->index, sqlite3_column_int64(stmt, 0));
+		source = first_path(check->index, db_int(stmt, 0));
 		target = node ? first_path(check->index, node) : NULL;
 		check->result->links++;
 		check->result->missing += !node;
@@ -246,7 +247,7 @@ static int check_links(struct check *check, bool repair)
 		free(link.path);
 		free(link.reference);
 	}
-	sqlite3_finalize(stmt);
+	db_finalize(stmt);
 	return ret;
 }
 
@@ -285,28 +286,26 @@ int index_stats(struct tagindex *index, struct index_stats *stats)
 		"SELECT (SELECT count(*) FROM node WHERE type <> 4), "
 		"(SELECT count(*) FROM node WHERE type = 4), (SELECT count(*) FROM name), "
 		"(SELECT count(DISTINCT node) FROM file_tag), "
-		"(SELECT count(*) FROM tag WHERE files > 0 OR kept), "
+		"(SELECT count(*) FROM tag WHERE files > 0 OR kept <> 0), "
 		"(SELECT count(*) FROM file_tag), "
 		"(SELECT count(*) FROM link), (SELECT count(*) FROM link WHERE target IS NULL)";
 	uint64_t *fields[] = { &stats->files, &stats->directories, &stats->names, &stats->tagged,
 			       &stats->tags, &stats->taggings, &stats->links, &stats->unresolved };
-	sqlite3_stmt *stmt = NULL;
-	struct stat st;
+	struct db_stmt *stmt = NULL;
 	int ret = 0;
 	size_t i;
 
 	memset(stats, 0, sizeof(*stats));
 	pthread_mutex_lock(&index->lock);
-	if (sqlite3_prepare_v2(index->db, query, -1, &stmt, NULL) == SQLITE_OK &&
-	    sqlite3_step(stmt) == SQLITE_ROW) {
+	stmt = db_prepare(index->db, query, false);
+	if (stmt && db_step(stmt) > 0) {
 		for (i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-			*fields[i] = sqlite3_column_int64(stmt, i);
+			*fields[i] = db_int(stmt, i);
 	} else {
 		ret = db_failed(index);
 	}
-	sqlite3_finalize(stmt);
+	db_finalize(stmt);
 	pthread_mutex_unlock(&index->lock);
-	if (fstatat(index->dir, "index.db", &st, 0) == 0)
-		stats->bytes = st.st_size;
+	stats->bytes = index->shared ? pg_index_bytes(index) : sqlite_index_bytes(index);
 	return ret;
 }

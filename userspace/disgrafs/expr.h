@@ -44,7 +44,7 @@ struct expr {
 	char *text;
 	int64_t number;
 	enum expr_compare compare;
-	int param;		/* for whoever makes a query of it */
+	int param, column;	/* for whoever makes a query of it */
 	bool drives;
 };
 

@@ -25,7 +25,7 @@ static int begin(struct tagindex *index)
 	int ret;
 
 	pthread_mutex_lock(&index->lock);
-	ret = run1(index, ST_BEGIN, 0);
+	ret = db_start(index);
 	if (ret < 0)
 		pthread_mutex_unlock(&index->lock);
 	return ret;
@@ -152,16 +152,16 @@ static bool changed(const struct index_job *job)
 
 static int add_fact(struct tagindex *index, int64_t node, const struct index_fact *fact)
 {
-	sqlite3_stmt *stmt = statement(index, ST_FACT_ADD);
+	struct db_stmt *stmt = statement(index, ST_FACT_ADD);
 	int ret;
 
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_int64(stmt, 1, node);
-	sqlite3_bind_text(stmt, 2, fact->key, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 3, fact->value, -1, SQLITE_STATIC);
-	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
-	sqlite3_reset(stmt);
+	db_bind_int(stmt, 1, node);
+	db_bind_text(stmt, 2, fact->key, strlen(fact->key));
+	db_bind_text(stmt, 3, fact->value, strlen(fact->value));
+	ret = db_step(stmt) < 0 ? db_failed(index) : 0;
+	db_reset(stmt);
 	return ret;
 }
 
@@ -198,26 +198,30 @@ int index_found(struct tagindex *index, const struct index_job *job,
 
 int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void *arg)
 {
-	struct index_fact fact;
-	sqlite3_stmt *stmt;
+	struct db_stmt *stmt;
+	char *key, *value;
 	int64_t node;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &node);
 	stmt = ret > 0 ? statement(index, ST_FACTS) : NULL;
 	if (ret >= 0)
 		ret = ret ? 0 : -ENOENT;
 	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, node);
-		while (!ret && sqlite3_step(stmt) == SQLITE_ROW) {
-			fact.key = (const char *)sqlite3_column_text(stmt, 0);
-			fact.value = (const char *)sqlite3_column_text(stmt, 1);
-			ret = fact.key && fact.value ? fn(&fact, arg) : failed(index, ENOMEM);
+		db_bind_int(stmt, 1, node);
+		while (!ret && db_step(stmt) > 0) {
+			key = column_string(stmt, 0);
+			value = column_string(stmt, 1);
+			ret = key && value ? fn(&(struct index_fact){ key, value }, arg) :
+					     failed(index, ENOMEM);
+			free(key);
+			free(value);
 		}
-		sqlite3_reset(stmt);
+		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }
 

@@ -11,103 +11,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "find.h"
 #include "fulltext.h"
+#include "pattern.h"
 
 /* How many files a term may lead to, where nobody counts. */
 #define GUESS_NAME 8
 #define GUESS_HASH 8
 #define GUESS_LINK 1000
 #define GUESS_TEXT 1000
-
-/* ---- functions for SQL ---- */
-
-static char *value_string(sqlite3_value *value)
-{
-	const char *bytes = sqlite3_value_blob(value);
-
-	return strndup(bytes ? bytes : "", sqlite3_value_bytes(value));
-}
-
-/* matches(PATTERN, NAME) */
-static void sql_matches(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	char *pattern = value_string(argv[0]), *name = value_string(argv[1]);
-
-	(void)argc;
-	if (pattern && name)
-		sqlite3_result_int(context, fnmatch(pattern, name, 0) == 0);
-	else
-		sqlite3_result_error_nomem(context);
-	free(pattern);
-	free(name);
-}
-
-/* path_matches(PATTERN, PARENT, NAME) */
-static void sql_path_matches(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct tagindex *index = sqlite3_user_data(context);
-	char *pattern = value_string(argv[0]), *name = value_string(argv[2]);
-	char *path = name ? node_path(index, sqlite3_value_int64(argv[1]), name) : NULL;
-
-	(void)argc;
-	sqlite3_result_int(context, pattern && path && fnmatch(pattern, path, 0) == 0);
-	free(path);
-	free(name);
-	free(pattern);
-}
-
-static bool stat_node(struct tagindex *index, int64_t id, struct stat *st)
-{
-	char *path = first_path(index, id);
-	bool found = path && fstatat(index->root, path, st, AT_SYMLINK_NOFOLLOW) == 0;
-
-	free(path);
-	return found;
-}
-
-/* file_size(NODE): NULL if it is not there, so that no comparison is true. */
-static void sql_file_size(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct stat st;
-
-	(void)argc;
-	if (stat_node(sqlite3_user_data(context), sqlite3_value_int64(argv[0]), &st))
-		sqlite3_result_int64(context, st.st_size);
-}
-
-static void sql_file_mtime(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct stat st;
-
-	(void)argc;
-	if (stat_node(sqlite3_user_data(context), sqlite3_value_int64(argv[0]), &st))
-		sqlite3_result_int64(context, st.st_mtime);
-}
-
-void find_functions(struct tagindex *index)
-{
-	static const struct {
-		const char *name;
-		int args;
-		void (*fn)(sqlite3_context *context, int argc, sqlite3_value **argv);
-	} functions[] = {
-		{ "matches", 2, sql_matches },
-		{ "path_matches", 3, sql_path_matches },
-		{ "file_size", 1, sql_file_size },
-		{ "file_mtime", 1, sql_file_mtime },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(functions) / sizeof(*functions); i++)
-		sqlite3_create_function(index->db, functions[i].name, functions[i].args,
-					SQLITE_UTF8, index, functions[i].fn, NULL, NULL);
-}
 
 /* ---- what leads to files ---- */
 
@@ -148,7 +65,7 @@ static int64_t estimate(struct tagindex *index, const struct expr *expr)
 	}
 }
 
-static void print_driver(FILE *f, const struct expr *expr)
+static void print_driver(struct tagindex *index, FILE *f, const struct expr *expr)
 {
 	switch (expr->op) {
 	case EXPR_TAG:
@@ -171,8 +88,7 @@ static void print_driver(FILE *f, const struct expr *expr)
 			expr->param);
 		break;
 	case EXPR_TEXT:
-		fprintf(f, "SELECT rowid AS id FROM fulltext WHERE fulltext MATCH ?%d",
-			expr->param);
+		fprintf(f, index->dialect->text_nodes, expr->param);
 		break;
 	default:
 		break;
@@ -197,7 +113,7 @@ static void print_drivers(struct tagindex *index, FILE *f, struct expr *expr)
 		print_drivers(index, f, expr->right);
 		break;
 	default:
-		print_driver(f, expr);
+		print_driver(index, f, expr);
 	}
 }
 
@@ -218,13 +134,19 @@ static struct expr *only_driver(struct tagindex *index, struct expr *expr)
 
 /* ---- what must be true ---- */
 
-static void number_params(struct expr *expr, int *count)
+/* What the database has no idea of, for it sees no files. */
+static bool is_ours(struct tagindex *index, const struct expr *expr)
+{
+	return !index->dialect->sees_files && (expr->op == EXPR_SIZE || expr->op == EXPR_MTIME);
+}
+
+static void number_params(struct tagindex *index, struct expr *expr, int *count)
 {
 	if (expr->op <= EXPR_NOT) {
-		number_params(expr->left, count);
+		number_params(index, expr->left, count);
 		if (expr->right)
-			number_params(expr->right, count);
-	} else {
+			number_params(index, expr->right, count);
+	} else if (!is_ours(index, expr)) {
 		expr->param = ++*count;
 	}
 }
@@ -233,12 +155,12 @@ static const char *const compare_sql[] = {
 	[EXPR_EQ] = "=", [EXPR_LT] = "<", [EXPR_GT] = ">", [EXPR_LE] = "<=", [EXPR_GE] = ">=",
 };
 
-static void print_term(FILE *f, const struct expr *expr)
+static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 {
 	int p = expr->param;
 
 	if (expr->drives) {
-		fprintf(f, "1");
+		fprintf(f, "1 = 1");
 		return;
 	}
 	switch (expr->op) {
@@ -246,8 +168,9 @@ static void print_term(FILE *f, const struct expr *expr)
 		fprintf(f, "EXISTS(SELECT 1 FROM file_tag WHERE tag = ?%d AND node = n.id)", p);
 		break;
 	case EXPR_NAME:
-		fprintf(f, "EXISTS(SELECT 1 FROM name WHERE child = n.id AND matches(?%d, name))",
-			p);
+		fprintf(f, has_wildcard(expr->text) ?
+			"EXISTS(SELECT 1 FROM name WHERE child = n.id AND matches(?%d, name))" :
+			"EXISTS(SELECT 1 FROM name WHERE child = n.id AND name = ?%d)", p);
 		break;
 	case EXPR_PATH:
 		fprintf(f, "EXISTS(SELECT 1 FROM name WHERE child = n.id "
@@ -279,15 +202,22 @@ static void print_term(FILE *f, const struct expr *expr)
 			"AND value = ?%d)", p);
 		break;
 	case EXPR_TEXT:
-		fprintf(f, "n.id IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?%d)", p);
+		fprintf(f, "n.id IN (");
+		fprintf(f, index->dialect->text_nodes, p);
+		fprintf(f, ")");
 		break;
 	default:
-		fprintf(f, "0");
+		fprintf(f, "1 = 0");
 	}
 }
 
-/* Chains of one operator without parentheses, of which SQLite takes only so many. */
-static void print_condition(FILE *f, const struct expr *expr, enum expr_op above)
+/*
+ * What is ours is not false where that is what is wanted, so that more may match: see
+ * find_agrees(). Chains of one operator without parentheses, of which SQLite takes
+ * only so many.
+ */
+static void print_condition(struct tagindex *index, FILE *f, const struct expr *expr,
+			    enum expr_op above, bool negated)
 {
 	bool parentheses = expr->op != above && expr->op < EXPR_NOT;
 
@@ -296,16 +226,20 @@ static void print_condition(FILE *f, const struct expr *expr, enum expr_op above
 	switch (expr->op) {
 	case EXPR_AND:
 	case EXPR_OR:
-		print_condition(f, expr->left, expr->op);
+		print_condition(index, f, expr->left, expr->op, negated);
 		fprintf(f, expr->op == EXPR_AND ? " AND " : " OR ");
-		print_condition(f, expr->right, expr->op);
+		print_condition(index, f, expr->right, expr->op, negated);
 		break;
 	case EXPR_NOT:
 		fprintf(f, "NOT ");
-		print_condition(f, expr->left, EXPR_NOT);
+		print_condition(index, f, expr->left, EXPR_NOT, !negated);
 		break;
 	default:
-		print_term(f, expr);
+		if (is_ours(index, expr))
+			fprintf(f, negated ? "1 = 0" : "1 = 1");
+		else
+			print_term(index, f, expr);
+		fprintf(f, "%s", index->dialect->after_term);
 	}
 	if (parentheses)
 		fprintf(f, ")");
@@ -313,7 +247,94 @@ static void print_condition(FILE *f, const struct expr *expr, enum expr_op above
 
 /* ---- the statement ---- */
 
-static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *expr)
+static bool has_ours(struct tagindex *index, const struct expr *expr)
+{
+	if (expr->op > EXPR_NOT)
+		return is_ours(index, expr);
+	return has_ours(index, expr->left) || (expr->right && has_ours(index, expr->right));
+}
+
+/* Asks for what each of the database's terms is, from column *@column on. */
+static void print_terms(struct tagindex *index, FILE *f, struct expr *expr, int *column)
+{
+	if (expr->op <= EXPR_NOT) {
+		print_terms(index, f, expr->left, column);
+		if (expr->right)
+			print_terms(index, f, expr->right, column);
+	} else if (!is_ours(index, expr)) {
+		fprintf(f, ", ");
+		print_term(index, f, expr);
+		expr->column = (*column)++;
+	}
+}
+
+static bool compare(int64_t a, enum expr_compare how, int64_t b)
+{
+	switch (how) {
+	case EXPR_LT:
+		return a < b;
+	case EXPR_GT:
+		return a > b;
+	case EXPR_LE:
+		return a <= b;
+	case EXPR_GE:
+		return a >= b;
+	default:
+		return a == b;
+	}
+}
+
+/* @st: NULL: it is not there, so that no comparison is true. */
+static bool agrees(struct tagindex *index, const struct expr *expr, struct db_stmt *stmt,
+		   const struct stat *st)
+{
+	switch (expr->op) {
+	case EXPR_AND:
+		return agrees(index, expr->left, stmt, st) && agrees(index, expr->right, stmt, st);
+	case EXPR_OR:
+		return agrees(index, expr->left, stmt, st) || agrees(index, expr->right, stmt, st);
+	case EXPR_NOT:
+		return !agrees(index, expr->left, stmt, st);
+	case EXPR_SIZE:
+		return st && compare(st->st_size, expr->compare, expr->number);
+	case EXPR_MTIME:
+		return st && compare(st->st_mtime, expr->compare, expr->number);
+	default:
+		return db_int(stmt, expr->column);
+	}
+}
+
+bool find_agrees(struct tagindex *index, const struct expr *expr, struct db_stmt *stmt,
+		 const char *path)
+{
+	struct stat st;
+	bool found;
+
+	if (!has_ours(index, expr))
+		return true;
+	found = fstatat(index->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return agrees(index, expr, stmt, found ? &st : NULL);
+}
+
+/* The text of a pattern, as the database takes it. */
+static void bind_pattern(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
+{
+	char *regex;
+
+	if (index->dialect->sees_files || (expr->op == EXPR_NAME && !has_wildcard(expr->text))) {
+		db_bind_string(stmt, expr->param, expr->text);
+		return;
+	}
+	regex = pattern_regex(expr->text);
+	/* Out of memory: nothing matches. */
+	if (regex)
+		db_bind_string(stmt, expr->param, regex);
+	else
+		db_bind_null(stmt, expr->param);
+	free(regex);
+}
+
+static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
 {
 	int64_t tag = 0;
 	char *phrase;
@@ -330,27 +351,35 @@ static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *
 	case EXPR_TAG:
 		/* 0: there is no such tag. */
 		run_tag(index, ST_TAG_FIND, expr->text, &tag);
-		sqlite3_bind_int64(stmt, expr->param, tag);
+		db_bind_int(stmt, expr->param, tag);
 		break;
 	case EXPR_TYPE:
-		sqlite3_bind_int64(stmt, expr->param, expr->number >> 12);
+		db_bind_int(stmt, expr->param, expr->number >> 12);
 		break;
 	case EXPR_SIZE:
 	case EXPR_MTIME:
-		sqlite3_bind_int64(stmt, expr->param, expr->number);
+		if (!is_ours(index, expr))
+			db_bind_int(stmt, expr->param, expr->number);
+		break;
+	case EXPR_NAME:
+	case EXPR_PATH:
+		bind_pattern(index, stmt, expr);
 		break;
 	case EXPR_MIME:
 	case EXPR_HASH:
-		sqlite3_bind_text(stmt, expr->param, expr->text, -1, SQLITE_TRANSIENT);
+		db_bind_text(stmt, expr->param, expr->text, strlen(expr->text));
 		break;
 	case EXPR_TEXT:
 		/* Out of memory: NULL, which nothing matches. */
 		phrase = fulltext_phrase(expr->text);
-		sqlite3_bind_text(stmt, expr->param, phrase, -1, free);
+		if (phrase)
+			db_bind_text(stmt, expr->param, phrase, strlen(phrase));
+		else
+			db_bind_null(stmt, expr->param);
+		free(phrase);
 		break;
 	default:
-		sqlite3_bind_blob(stmt, expr->param, expr->text, strlen(expr->text),
-				  SQLITE_TRANSIENT);
+		db_bind_string(stmt, expr->param, expr->text);
 	}
 }
 
@@ -359,30 +388,31 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 {
 	bool driven = estimate(index, expr) >= 0, names = strstr(before, "m.name");
 	struct expr *only = driven ? only_driver(index, expr) : NULL;
-	int params = 0;
+	int params = 0, column = FIND_COLUMNS;
 	char *sql = NULL;
 	size_t size;
 	FILE *f;
 
-	number_params(expr, &params);
+	number_params(index, expr, &params);
 	if (only)
 		only->drives = true;
 	f = open_memstream(&sql, &size);
 	if (!f)
 		return NULL;
 	fprintf(f, "%s", before);
+	if (names && has_ours(index, expr))
+		print_terms(index, f, expr, &column);
 	if (driven) {
-		/* CROSS JOIN: in this order. */
 		fprintf(f, " FROM (");
 		print_drivers(index, f, expr);
-		fprintf(f, ") AS d CROSS JOIN node AS n ON n.id = d.id");
+		fprintf(f, ") AS d %s node AS n ON n.id = d.id", index->dialect->in_order);
 	} else {
 		fprintf(f, " FROM node AS n");
 	}
 	if (names)
 		fprintf(f, " LEFT JOIN name AS m ON m.child = n.id");
 	fprintf(f, " WHERE ");
-	print_condition(f, expr, EXPR_NOT);
+	print_condition(index, f, expr, EXPR_NOT, false);
 	fprintf(f, "%s", after);
 	if (fclose(f)) {
 		free(sql);
@@ -392,7 +422,7 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 }
 
 int find_prepare(struct tagindex *index, const char *before, struct expr *expr, const char *after,
-		 sqlite3_stmt **stmt)
+		 struct db_stmt **stmt)
 {
 	char *sql = find_sql(index, before, expr, after);
 	int ret = 0;
@@ -400,7 +430,8 @@ int find_prepare(struct tagindex *index, const char *before, struct expr *expr, 
 	*stmt = NULL;
 	if (!sql)
 		return failed(index, ENOMEM);
-	if (sqlite3_prepare_v2(index->db, sql, -1, stmt, NULL) != SQLITE_OK)
+	*stmt = db_prepare(index->db, sql, false);
+	if (!*stmt)
 		ret = db_failed(index);
 	else
 		bind(index, *stmt, expr);

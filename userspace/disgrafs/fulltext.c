@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "fulltext.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What two parts of a text have in common, for phrases that would be cut in two. */
+#define PART_OVERLAP 512
 
 /* Scripts whose characters are words of their own, sorted. */
 static const struct {
@@ -49,6 +53,34 @@ static size_t spaceless_len(const unsigned char *s, size_t left)
 	return 0;
 }
 
+/*
+ * Copies a character, or what is none, to *@to, and returns its length. ASCII that is in
+ * no word is the same to SQLite, but not to PostgreSQL, which would find addresses and
+ * numbers with a point; nor does that take what is not UTF-8, and neither of them NUL.
+ */
+static size_t copy_char(char **to, const unsigned char *s, size_t left)
+{
+	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	uint32_t c = 0;
+
+	if (len == 1) {
+		*(*to)++ = isalnum(*s) ? *s : ' ';
+		return 1;
+	}
+	if (len && len <= left)
+		c = continue_utf8(s + 1, len - 1, *s & (0x7f >> len));
+	if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+	    (len == 4 && (c < 0x10000 || c >= 0x110000)))
+		c = 0;
+	if (!c) {
+		*(*to)++ = ' ';
+		return 1;
+	}
+	memcpy(*to, s, len);
+	*to += len;
+	return len;
+}
+
 /* Copies to @out, which has room for twice @size, and returns how much that is. */
 static size_t separate(char *out, const char *text, size_t size)
 {
@@ -59,9 +91,7 @@ static size_t separate(char *out, const char *text, size_t size)
 	while (s < end) {
 		len = spaceless_len(s, end - s);
 		if (!len) {
-			/* No NUL for SQLite's sake, and no quote for that of a query. */
-			*to++ = *s && *s != '"' ? *s : ' ';
-			s++;
+			s += copy_char(&to, s, end - s);
 			continue;
 		}
 		*to++ = ' ';
@@ -73,21 +103,59 @@ static size_t separate(char *out, const char *text, size_t size)
 	return to - out;
 }
 
+/* Where to end what begins at @words and has at most @max of @size bytes: between words. */
+static size_t part_len(const char *words, size_t size, size_t max)
+{
+	size_t len = max;
+
+	if (!max || size <= max)
+		return size;
+	while (len && words[len - 1] != ' ')
+		len--;
+	if (len)
+		return len;
+	/* One word: it is no use, but has to be whole characters. */
+	for (len = max; len > 1 && ((unsigned char)words[len] & 0xc0) == 0x80; len--)
+		;
+	return len;
+}
+
+/* In parts if the database wants that; each begins with the end of the one before. */
+static int add_words(struct tagindex *index, int64_t node, const char *words, size_t size)
+{
+	size_t max = index->dialect->text_part, at = 0, len, back;
+	struct db_stmt *stmt = statement(index, ST_TEXT_ADD);
+	int ret = stmt ? 0 : db_failed(index), part;
+
+	for (part = 0; ret == 0; part++) {
+		len = part_len(words + at, size - at, max);
+		db_bind_int(stmt, 1, node);
+		db_bind_int(stmt, 2, part);
+		db_bind_text(stmt, 3, words + at, len);
+		ret = db_step(stmt) < 0 ? db_failed(index) : 0;
+		db_reset(stmt);
+		if (at + len == size)
+			break;
+		for (back = len > PART_OVERLAP ? len - PART_OVERLAP : len;
+		     back < len && words[at + back - 1] != ' '; back++)
+			;
+		at += back;
+	}
+	if (stmt)
+		db_bind_null(stmt, 3);
+	return ret;
+}
+
 int fulltext_set(struct tagindex *index, int64_t node, const char *text, size_t size)
 {
-	sqlite3_stmt *stmt = statement(index, ST_TEXT_SET);
 	char *words = malloc(2 * size + 1);
 	int ret;
 
-	if (!stmt || !words) {
-		free(words);
-		return stmt ? failed(index, ENOMEM) : db_failed(index);
-	}
-	sqlite3_bind_int64(stmt, 1, node);
-	sqlite3_bind_text(stmt, 2, words, separate(words, text, size), SQLITE_STATIC);
-	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
+	if (!words)
+		return failed(index, ENOMEM);
+	ret = fulltext_drop(index, node);
+	if (ret == 0)
+		ret = add_words(index, node, words, separate(words, text, size));
 	free(words);
 	return ret;
 }

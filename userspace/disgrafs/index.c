@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The index in SQLite. Readers never wait for a writer (WAL); a power cut may
- * cost the last changes, which an unclean index is rebuilt for anyway.
+ * The index: its statements, transactions and state. What is particular to a database
+ * is in sqliteindex.c and pgindex.c.
  */
 #include "indexdb.h"
 
@@ -10,76 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "find.h"
+#include "postgresql.h"
 
-#define DB_NAME "index.db"
 #define STALE_NAME "stale"
-#define SCHEMA_VERSION 4
-
-/* A writer that holds the lock longer makes the index stale, not the file system slow. */
-#define BUSY_TIMEOUT_MS 2000
-
-/*
- * Enough for the tags of 100,000 files. No mmap: a file that is cut short under us
- * must be an error and not a SIGBUS.
- */
-#define CACHE_KIB "32768"
-
-/*
- * name: the tree; stem: the name without its last extension. seen: the generation
- * in which a row was last found to be true. tag.files is kept by the triggers, so
- * that asking for all tags does not count all files. fulltext keeps no text, only which
- * words are where; its rowid is a node. looked: see facts.c.
- */
-static const char schema[] =
-	"CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE node(id INTEGER PRIMARY KEY, fs INTEGER NOT NULL, ino INTEGER NOT NULL,"
-	"	type INTEGER NOT NULL, seen INTEGER NOT NULL, UNIQUE(fs, ino));"
-	"CREATE TABLE name(parent INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
-	"	name BLOB NOT NULL, child INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
-	"	seen INTEGER NOT NULL, stem BLOB NOT NULL, PRIMARY KEY(parent, name)) WITHOUT ROWID;"
-	"CREATE INDEX name_child ON name(child);"
-	"CREATE INDEX name_stem ON name(stem);"
-	"CREATE TABLE tag(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE,"
-	"	files INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0);"
-	"CREATE TABLE file_tag(tag INTEGER NOT NULL REFERENCES tag ON DELETE CASCADE,"
-	"	node INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
-	"	position INTEGER NOT NULL, PRIMARY KEY(tag, node)) WITHOUT ROWID;"
-	"CREATE INDEX file_tag_node ON file_tag(node, tag);"
-	"CREATE TRIGGER file_tag_added AFTER INSERT ON file_tag BEGIN"
-	"	UPDATE tag SET files = files + 1 WHERE id = new.tag; END;"
-	"CREATE TRIGGER file_tag_dropped AFTER DELETE ON file_tag BEGIN"
-	"	UPDATE tag SET files = files - 1 WHERE id = old.tag; END;"
-	"CREATE TABLE link(source INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
-	"	relation BLOB NOT NULL, position INTEGER NOT NULL,"
-	"	target INTEGER REFERENCES node ON DELETE SET NULL,"
-	"	reference BLOB NOT NULL, path BLOB NOT NULL,"
-	"	PRIMARY KEY(source, relation, position)) WITHOUT ROWID;"
-	"CREATE INDEX link_target ON link(target);"
-	"CREATE INDEX link_relation ON link(relation);"
-	"CREATE INDEX link_path ON link(path) WHERE target IS NULL;"
-	"CREATE TABLE looked(node INTEGER PRIMARY KEY REFERENCES node ON DELETE CASCADE,"
-	"	mtime INTEGER, size INTEGER);"
-	"CREATE INDEX looked_due ON looked(node) WHERE mtime IS NULL;"
-	"CREATE TABLE fact(node INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
-	"	key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(node, key, value))"
-	"	WITHOUT ROWID;"
-	"CREATE INDEX fact_value ON fact(key, value);"
-	"CREATE VIRTUAL TABLE fulltext USING fts5(words, content = '', contentless_delete = 1,"
-	"	tokenize = 'unicode61 remove_diacritics 2');"
-	"CREATE TRIGGER node_dropped AFTER DELETE ON node"
-	"	WHEN EXISTS(SELECT 1 FROM fulltext_docsize WHERE id = old.id) BEGIN"
-	"	DELETE FROM fulltext WHERE rowid = old.id; END;"
-	"INSERT INTO meta VALUES('generation', 1), ('clean', 1), ('stale', 1);";
+#define TREE_NAME "tree"
+#define URL_NAME "database"
 
 #define GENERATION "(SELECT value FROM meta WHERE key = 'generation')"
 
 static const char *const sql[NR_STATEMENTS] = {
-	[ST_BEGIN] = "BEGIN IMMEDIATE",
-	[ST_COMMIT] = "COMMIT",
-	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[ST_META_SET] = "INSERT INTO meta VALUES(?1, ?2) "
 			"ON CONFLICT(key) DO UPDATE SET value = excluded.value",
@@ -101,14 +44,14 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_NAME_OF] = "SELECT parent, name FROM name WHERE child = ?1 LIMIT 1",
 	[ST_TAG_ADD] = "INSERT INTO tag(name) VALUES(?1) ON CONFLICT DO NOTHING",
 	[ST_TAG_KEEP] = "INSERT INTO tag(name, kept) VALUES(?1, 1) ON CONFLICT(name) "
-			"DO UPDATE SET kept = 1 WHERE files = 0 AND NOT kept RETURNING id",
+			"DO UPDATE SET kept = 1 WHERE tag.files = 0 AND tag.kept = 0 RETURNING id",
 	[ST_TAG_DROP] = "DELETE FROM tag WHERE name = ?1 AND files = 0 RETURNING id",
 	[ST_TAG_FIND] = "SELECT id FROM tag WHERE name = ?1",
-	[ST_TAG_SHOWN] = "SELECT id FROM tag WHERE name = ?1 AND (files > 0 OR kept)",
+	[ST_TAG_SHOWN] = "SELECT id FROM tag WHERE name = ?1 AND (files > 0 OR kept <> 0)",
 	[ST_TAG_COUNT] = "SELECT files FROM tag WHERE id = ?1",
-	[ST_TAGS] = "SELECT name, files FROM tag WHERE (files > 0 OR kept) "
+	[ST_TAGS] = "SELECT name, files FROM tag WHERE (files > 0 OR kept <> 0) "
 		    "AND name >= ?1 ORDER BY name",
-	[ST_TAGS_BETWEEN] = "SELECT name, files FROM tag WHERE (files > 0 OR kept) "
+	[ST_TAGS_BETWEEN] = "SELECT name, files FROM tag WHERE (files > 0 OR kept <> 0) "
 			    "AND name >= ?1 AND name < ?2 ORDER BY name",
 	[ST_FILE_TAG_ADD] = "INSERT INTO file_tag VALUES(?1, ?2, ?3)",
 	[ST_FILE_TAG_DROP] = "DELETE FROM file_tag WHERE node = ?1",
@@ -117,7 +60,7 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_LINK_NEXT] = "SELECT source, relation, position, reference, path FROM link "
 			 "WHERE (source, relation, position) > (?1, ?2, ?3) "
 			 "ORDER BY source, relation, position LIMIT 1",
-	[ST_LINK_TARGET] = "UPDATE link SET target = nullif(?4, 0) "
+	[ST_LINK_TARGET] = "UPDATE link SET target = nullif(CAST(?4 AS BIGINT), 0) "
 			   "WHERE source = ?1 AND relation = ?2 AND position = ?3",
 	[ST_LINKS_FROM] = "SELECT relation, target, path, reference FROM link WHERE source = ?1 "
 			  "ORDER BY relation, position",
@@ -142,13 +85,13 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_LINKED_NODES] = "SELECT target FROM link WHERE source = ?1 AND target IS NOT NULL "
 			    "UNION SELECT source FROM link WHERE target = ?1",
 	/* Empty files have nothing in common. */
-	[ST_SAME_CONTENTS] = "SELECT node FROM fact WHERE key = 'sha256' AND value = "
+	[ST_SAME_CONTENTS] = "SELECT node FROM fact WHERE key = 'sha256' AND value IN "
 			     "(SELECT value FROM fact JOIN looked USING(node) "
 			     "WHERE node = ?1 AND key = 'sha256' AND size > 0)",
 	[ST_LOOK_AGAIN] = "UPDATE looked SET mtime = NULL "
 			  "WHERE node = ?1 AND (mtime <> ?2 OR size <> ?3)",
 	[ST_LOOK_AT] = "INSERT INTO looked(node) VALUES(?1) ON CONFLICT(node) "
-		       "DO UPDATE SET mtime = NULL WHERE mtime <> ?2 OR size <> ?3",
+		       "DO UPDATE SET mtime = NULL WHERE looked.mtime <> ?2 OR looked.size <> ?3",
 	[ST_LOOK_AT_NEW] = "INSERT INTO looked(node) SELECT id FROM node AS n "
 			   "WHERE id > ?1 AND id <= ?2 AND type = 8 "
 			   "AND NOT EXISTS(SELECT 1 FROM looked WHERE node = n.id)",
@@ -161,74 +104,19 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_FACT_DROP] = "DELETE FROM fact WHERE node = ?1",
 	[ST_FORGET_LOOKED] = "DELETE FROM looked",
 	[ST_FORGET_FACTS] = "DELETE FROM fact",
-	[ST_FORGET_TEXT] = "INSERT INTO fulltext(fulltext) VALUES('delete-all')",
-	[ST_TEXT_SET] = "INSERT OR REPLACE INTO fulltext(rowid, words) VALUES(?1, ?2)",
-	[ST_TEXT_DROP] = "DELETE FROM fulltext WHERE rowid IN "
-			 "(SELECT id FROM fulltext_docsize WHERE id = ?1)",
-	[ST_DATA_VERSION] = "PRAGMA data_version",
 	[ST_SWEEP_NAMES] = "DELETE FROM name WHERE seen < ?1",
 	[ST_SWEEP_NODES] = "DELETE FROM node WHERE seen < ?1 AND id <> 1",
-	[ST_SWEEP_TAGS] = "DELETE FROM tag WHERE files = 0 AND NOT kept",
+	[ST_SWEEP_TAGS] = "DELETE FROM tag WHERE files = 0 AND kept = 0",
 };
 
 static _Thread_local char open_error[256];
 
-/* ---- SQLite ---- */
-
-/*
- * SQLite would turn /proc/self/fd/N/index.db into the path behind it, which may
- * be too long, or hidden by the very mount that the index is for.
- */
-static int full_pathname(sqlite3_vfs *vfs, const char *path, int size, char *out)
-{
-	(void)vfs;
-	return snprintf(out, size, "%s", path) < size ? SQLITE_OK : SQLITE_CANTOPEN;
-}
-
-static sqlite3_vfs proc_vfs;
-
-static void register_vfs(void)
-{
-	sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
-
-	if (!unix_vfs)
-		return;
-	proc_vfs = *unix_vfs;
-	proc_vfs.zName = "disgrafs";
-	proc_vfs.pNext = NULL;
-	proc_vfs.xFullPathname = full_pathname;
-	sqlite3_vfs_register(&proc_vfs, 0);
-}
-
-static int db_errno(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EUCLEAN;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-		return -EACCES;
-	default:
-		return -EIO;
-	}
-}
+/* ---- statements ---- */
 
 int db_failed(struct tagindex *index)
 {
-	int ret = db_errno(sqlite3_extended_errcode(index->db));
-
-	snprintf(index->error, sizeof(index->error), "%s", sqlite3_errmsg(index->db));
-	return ret;
+	snprintf(index->error, sizeof(index->error), "%s", index->db->error);
+	return index->db->err;
 }
 
 int failed(struct tagindex *index, int err)
@@ -237,43 +125,46 @@ int failed(struct tagindex *index, int err)
 	return -err;
 }
 
-sqlite3_stmt *statement(struct tagindex *index, enum statement which)
+struct db_stmt *statement(struct tagindex *index, enum statement which)
 {
-	sqlite3_stmt **stmt = &index->stmt[which];
+	struct db_stmt **stmt = &index->stmt[which];
 
 	if (!*stmt)
-		sqlite3_prepare_v3(index->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt,
-				   NULL);
+		*stmt = db_prepare(index->db, index->dialect->sql[which] ?: sql[which], true);
 	return *stmt;
+}
+
+/* Steps a statement that is bound, once. */
+static int run_bound(struct tagindex *index, struct db_stmt *stmt, int64_t *value)
+{
+	int ret = db_step(stmt);
+
+	if (ret > 0 && value)
+		*value = db_int(stmt, 0);
+	if (ret < 0)
+		ret = db_failed(index);
+	db_reset(stmt);
+	return ret;
 }
 
 int run(struct tagindex *index, enum statement which, int64_t a, const char *name, int64_t b,
 	int64_t c, int64_t *value)
 {
-	sqlite3_stmt *stmt = statement(index, which);
-	int params, rc;
+	struct db_stmt *stmt = statement(index, which);
+	int params;
 
 	if (!stmt)
 		return db_failed(index);
-	params = sqlite3_bind_parameter_count(stmt);
+	params = db_params(stmt);
 	if (params > 0)
-		sqlite3_bind_int64(stmt, 1, a);
+		db_bind_int(stmt, 1, a);
 	if (params > 1 && name)
-		sqlite3_bind_blob(stmt, 2, name, strlen(name), SQLITE_STATIC);
+		db_bind_string(stmt, 2, name);
 	else if (params > 1)
-		sqlite3_bind_int64(stmt, 2, b);
+		db_bind_int(stmt, 2, b);
 	if (params > 2)
-		sqlite3_bind_int64(stmt, 3, c);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW && value)
-		*value = sqlite3_column_int64(stmt, 0);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-		rc = db_failed(index);
-		sqlite3_reset(stmt);
-		return rc;
-	}
-	sqlite3_reset(stmt);
-	return rc == SQLITE_ROW;
+		db_bind_int(stmt, 3, c);
+	return run_bound(index, stmt, value);
 }
 
 int run1(struct tagindex *index, enum statement which, int64_t a)
@@ -283,50 +174,38 @@ int run1(struct tagindex *index, enum statement which, int64_t a)
 
 int run_tag(struct tagindex *index, enum statement which, const char *tag, int64_t *value)
 {
-	sqlite3_stmt *stmt = statement(index, which);
-	int rc;
+	struct db_stmt *stmt = statement(index, which);
 
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_blob(stmt, 1, tag, strlen(tag), SQLITE_STATIC);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW && value)
-		*value = sqlite3_column_int64(stmt, 0);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-		rc = db_failed(index);
-		sqlite3_reset(stmt);
-		return rc;
-	}
-	sqlite3_reset(stmt);
-	return rc == SQLITE_ROW;
+	db_bind_string(stmt, 1, tag);
+	return run_bound(index, stmt, value);
 }
 
 int meta_get(struct tagindex *index, const char *key, int64_t *value)
 {
-	sqlite3_stmt *stmt = statement(index, ST_META_GET);
-	int rc;
+	struct db_stmt *stmt = statement(index, ST_META_GET);
+	int ret;
 
+	*value = 0;
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
-	rc = sqlite3_step(stmt);
-	*value = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-	sqlite3_reset(stmt);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : db_failed(index);
+	db_bind_text(stmt, 1, key, strlen(key));
+	ret = run_bound(index, stmt, value);
+	return ret < 0 ? ret : 0;
 }
 
 int meta_set(struct tagindex *index, const char *key, int64_t value)
 {
-	sqlite3_stmt *stmt = statement(index, ST_META_SET);
-	int rc;
+	struct db_stmt *stmt = statement(index, ST_META_SET);
+	int ret;
 
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 2, value);
-	rc = sqlite3_step(stmt);
-	sqlite3_reset(stmt);
-	return rc == SQLITE_DONE ? 0 : db_failed(index);
+	db_bind_text(stmt, 1, key, strlen(key));
+	db_bind_int(stmt, 2, value);
+	ret = run_bound(index, stmt, NULL);
+	return ret < 0 ? ret : 0;
 }
 
 void mark_stale(struct tagindex *index)
@@ -347,13 +226,18 @@ void index_mark_stale(struct tagindex *index)
 	pthread_mutex_unlock(&index->lock);
 }
 
+int db_start(struct tagindex *index)
+{
+	return db_begin(index->db) < 0 ? db_failed(index) : 0;
+}
+
 int index_batch_begin(struct tagindex *index)
 {
 	int ret = 0;
 
 	pthread_mutex_lock(&index->lock);
 	if (!index->depth)
-		ret = run1(index, ST_BEGIN, 0);
+		ret = db_start(index);
 	if (ret < 0) {
 		mark_stale(index);
 		pthread_mutex_unlock(&index->lock);
@@ -365,15 +249,10 @@ int index_batch_begin(struct tagindex *index)
 
 int db_end(struct tagindex *index, int ret)
 {
-	char error[sizeof(index->error)];
-
-	if (ret >= 0)
-		ret = run1(index, ST_COMMIT, 0);
-	if (ret < 0 && !sqlite3_get_autocommit(index->db)) {
-		memcpy(error, index->error, sizeof(error));
-		run1(index, ST_ROLLBACK, 0);
-		memcpy(index->error, error, sizeof(error));
-	}
+	if (ret >= 0 && db_commit(index->db) < 0)
+		ret = db_failed(index);
+	if (ret < 0)
+		db_rollback(index->db);
 	return ret < 0 ? ret : 0;
 }
 
@@ -425,142 +304,236 @@ static int open_dir(int root, unsigned int flags)
 	return fd;
 }
 
-/* stem(NAME): without its last extension, if something is in front of that. */
-static void sql_stem(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	const char *name = sqlite3_value_blob(argv[0]);
-	int len = sqlite3_value_bytes(argv[0]), dot;
-
-	(void)argc;
-	for (dot = len - 1; dot > 0 && name[dot] != '.'; dot--)
-		;
-	sqlite3_result_blob(context, name, dot > 0 ? dot : len, SQLITE_TRANSIENT);
-}
-
-static int exec(struct tagindex *index, const char *statements)
-{
-	return sqlite3_exec(index->db, statements, NULL, NULL, NULL) == SQLITE_OK ?
-		0 : db_failed(index);
-}
-
-static int close_db(struct tagindex *index)
+static void close_db(struct tagindex *index)
 {
 	int i;
 
 	for (i = 0; i < NR_STATEMENTS; i++) {
-		sqlite3_finalize(index->stmt[i]);
+		db_finalize(index->stmt[i]);
 		index->stmt[i] = NULL;
 	}
-	sqlite3_close(index->db);
+	db_close(index->db);
 	index->db = NULL;
-	return 0;
 }
 
-static int create_schema(struct tagindex *index)
+unsigned int ask_begin(struct tagindex *index)
 {
-	char version[64];
-	int ret = exec(index, "BEGIN IMMEDIATE");
+	pthread_mutex_lock(&index->lock);
+	return index->db->failures;
+}
 
+int ask_end(struct tagindex *index, unsigned int begun, int ret)
+{
+	if (ret >= 0 && index->db->failures != begun)
+		ret = db_failed(index);
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+int db_ask(struct tagindex *index, const char *query, int64_t *value)
+{
+	struct db_stmt *stmt = db_prepare(index->db, query, false);
+	int ret = stmt ? db_step(stmt) : -1;
+
+	*value = ret > 0 ? db_int(stmt, 0) : 0;
 	if (ret < 0)
-		return ret;
-	ret = exec(index, schema);
-	if (ret == 0) {
-		snprintf(version, sizeof(version), "PRAGMA user_version = %d", SCHEMA_VERSION);
-		ret = exec(index, version);
-	}
-	if (ret < 0) {
-		sqlite3_exec(index->db, "ROLLBACK", NULL, NULL, NULL);
-		return ret;
-	}
-	index->state |= INDEX_NEW;
-	return exec(index, "COMMIT");
+		ret = db_failed(index);
+	db_finalize(stmt);
+	return ret < 0 ? ret : 0;
+}
+
+static bool file_says_stale(const struct tagindex *index)
+{
+	return faccessat(index->dir, STALE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int read_state(struct tagindex *index)
 {
-	int64_t clean = 1, stale = 0;
+	int64_t unclean, stale;
 	int ret;
 
-	ret = meta_get(index, "clean", &clean);
+	ret = db_ask(index, "SELECT 1 FROM meta WHERE key = 'clean' AND value = 0", &unclean);
 	if (ret == 0)
-		ret = meta_get(index, "stale", &stale);
-	if (!clean)
+		ret = db_ask(index, "SELECT 1 FROM meta WHERE key = 'stale' AND value <> 0", &stale);
+	if (ret < 0)
+		return ret;
+	if (unclean)
 		index->state |= INDEX_UNCLEAN;
-	if (stale || faccessat(index->dir, STALE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (stale || file_says_stale(index))
 		index->state |= INDEX_STALE;
-	return ret;
+	return 0;
 }
 
 /* The row that every path ends at. After a restore LOWER may be another inode. */
 static int add_root(struct tagindex *index)
 {
-	struct stat st = { .st_dev = index->root_dev, .st_ino = index->root_ino };
-	int64_t id = 0;
-	int ret = find_node(index, &st, &id);
-	char query[128];
+	char query[256];
+	int64_t id;
+	int ret;
 
+	snprintf(query, sizeof(query), "SELECT id FROM node WHERE fs = 0 AND ino = %lld",
+		 (long long)index->root_ino);
+	ret = db_ask(index, query, &id);
 	if (ret < 0 || id == ROOT_NODE)
-		return ret < 0 ? ret : 0;
+		return ret;
 	snprintf(query, sizeof(query),
 		 "DELETE FROM node WHERE fs = 0 AND ino = %lld;"
-		 "INSERT OR REPLACE INTO node VALUES(%d, 0, %lld, 4, 0)",
+		 "INSERT INTO node VALUES(%d, 0, %lld, 4, 0) "
+		 "ON CONFLICT(id) DO UPDATE SET fs = 0, ino = excluded.ino",
 		 (long long)index->root_ino, ROOT_NODE, (long long)index->root_ino);
 	if (!(index->state & INDEX_NEW))
 		mark_stale(index);
-	return exec(index, query);
+	return db_exec(index->db, query) < 0 ? db_failed(index) : 0;
+}
+
+/* No statement that is kept: one of them may be what is being asked. */
+int index_ready(struct tagindex *index)
+{
+	int ret = read_state(index);
+
+	return ret == 0 && index->writable ? add_root(index) : ret;
+}
+
+bool index_is_marked(struct tagindex *index)
+{
+	return file_says_stale(index);
+}
+
+int index_reach(struct tagindex *index)
+{
+	int ret;
+
+	if (!index->shared)
+		return 0;
+	pthread_mutex_lock(&index->lock);
+	ret = postgresql_reach(index->db) < 0 ? db_failed(index) : 0;
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+const char *index_tree(struct tagindex *index)
+{
+	return index->shared ? index->tree : NULL;
+}
+
+bool index_needs_rebuild(struct tagindex *index)
+{
+	int64_t stale = 0;
+
+	if (file_says_stale(index))
+		return true;
+	pthread_mutex_lock(&index->lock);
+	meta_get(index, "stale", &stale);
+	pthread_mutex_unlock(&index->lock);
+	return stale;
+}
+
+/* ---- which database ---- */
+
+/* The only line of a file in the directory of the index. 0 or -errno. */
+static int read_line(int dir, const char *name, char *line, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, line, size - 1);
+	close(fd);
+	if (len < 0)
+		return -EIO;
+	line[len] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+/* Puts it there, whole; @replace: also if there is one. */
+static int write_line(int dir, const char *name, const char *line, bool replace)
+{
+	char temp[64];
+	int fd, ret;
+
+	snprintf(temp, sizeof(temp), "%s.%d", name, getpid());
+	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = dprintf(fd, "%s\n", line) < 0 || fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	if (ret == 0 && replace)
+		ret = renameat(dir, temp, dir, name) < 0 ? -errno : 0;
+	else if (ret == 0)
+		ret = linkat(dir, temp, dir, name, 0) < 0 ? -errno : 0;
+	unlinkat(dir, temp, 0);
+	return ret;
+}
+
+/* What the tree is called where several share a database. */
+static int read_tree_id(struct tagindex *index, unsigned int flags)
+{
+	unsigned char random[sizeof(index->tree) / 2];
+	char id[sizeof(index->tree)];
+	size_t i;
+	int ret;
+
+	ret = read_line(index->dir, TREE_NAME, index->tree, sizeof(index->tree));
+	if (ret == -ENOENT && flags & INDEX_CREATE) {
+		if (getrandom(random, sizeof(random), 0) != sizeof(random))
+			return failed(index, EIO);
+		for (i = 0; i < sizeof(id) / 2; i++)
+			sprintf(id + 2 * i, "%02x", random[i]);
+		/* Another node may have been faster. */
+		ret = write_line(index->dir, TREE_NAME, id, false);
+		if (ret == 0 || ret == -EEXIST)
+			ret = read_line(index->dir, TREE_NAME, index->tree, sizeof(index->tree));
+	}
+	if (ret == 0 && (!*index->tree || index->tree[strspn(index->tree, "0123456789abcdef")]))
+		ret = -EINVAL;
+	if (ret < 0)
+		snprintf(index->error, sizeof(index->error), INDEX_DIR "/" TREE_NAME ": %s",
+			 strerror(-ret));
+	return ret;
+}
+
+int index_database(int root, char *url, size_t size)
+{
+	int ret = read_line(root, INDEX_DIR "/" URL_NAME, url, size);
+
+	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;
+}
+
+int index_set_database(int root, const char *url)
+{
+	int dir = open_dir(root, INDEX_CREATE), ret = 0;
+	char now[INDEX_URL_MAX] = "";
+
+	if (dir < 0)
+		return -errno;
+	read_line(dir, URL_NAME, now, sizeof(now));
+	if (!strcmp(now, url))
+		goto out;
+	/* What the other one has is of today. */
+	if (!*now || !*url)
+		ret = write_line(dir, STALE_NAME, "", true);
+	if (ret == 0 && *url)
+		ret = write_line(dir, URL_NAME, url, true);
+	else if (ret == 0)
+		ret = unlinkat(dir, URL_NAME, 0) < 0 ? -errno : 0;
+out:
+	close(dir);
+	return ret;
 }
 
 static int open_db(struct tagindex *index, unsigned int flags)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	char path[64];
-	sqlite3_stmt *stmt = NULL;
-	int version = -1, mode, ret;
+	char url[INDEX_URL_MAX];
+	int ret = read_line(index->dir, URL_NAME, url, sizeof(url));
 
-	pthread_once(&once, register_vfs);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/" DB_NAME, index->dir);
-	mode = flags & (INDEX_WRITE | INDEX_CREATE) ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-	if (flags & INDEX_CREATE)
-		mode |= SQLITE_OPEN_CREATE;
-	mode |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-	if (sqlite3_open_v2(path, &index->db, mode, "disgrafs") != SQLITE_OK)
-		return db_failed(index);
-	sqlite3_extended_result_codes(index->db, 1);
-	sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
-	sqlite3_create_function(index->db, "stem", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-				sql_stem, NULL, NULL);
-	find_functions(index);
-	ret = exec(index, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-			  "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -" CACHE_KIB);
-	if (ret == 0 && flags & INDEX_CREATE)
-		ret = exec(index, "PRAGMA journal_mode = WAL");
-	if (ret < 0)
-		return ret;
-	if (sqlite3_prepare_v2(index->db, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
-	    sqlite3_step(stmt) == SQLITE_ROW)
-		version = sqlite3_column_int(stmt, 0);
-	if (version < 0)
-		ret = db_failed(index);
-	sqlite3_finalize(stmt);
-	if (version == 0 && flags & INDEX_CREATE)
-		ret = create_schema(index);
-	else if (version >= 0 && version != SCHEMA_VERSION) {
-		snprintf(index->error, sizeof(index->error), "index of another version (%d)",
-			 version);
-		ret = -EUCLEAN;
+	if (ret == 0 && *url) {
+		ret = read_tree_id(index, flags);
+		return ret == 0 ? pg_index_open(index, url, flags) : ret;
 	}
-	if (ret == 0)
-		ret = read_state(index);
-	if (ret == 0 && index->writable)
-		ret = add_root(index);
-	return ret;
-}
-
-static void remove_db(struct tagindex *index)
-{
-	unlinkat(index->dir, DB_NAME, 0);
-	unlinkat(index->dir, DB_NAME "-wal", 0);
-	unlinkat(index->dir, DB_NAME "-shm", 0);
+	ret = sqlite_index_open(index, flags);
+	return ret == 0 ? index_ready(index) : ret;
 }
 
 struct tagindex *index_open(int root, unsigned int flags)
@@ -591,10 +564,10 @@ struct tagindex *index_open(int root, unsigned int flags)
 	pthread_mutexattr_destroy(&attr);
 
 	ret = open_db(index, flags);
-	if (ret == -EUCLEAN && flags & INDEX_CREATE) {
+	if (ret == -EUCLEAN && flags & INDEX_CREATE && !index->shared) {
 		/* Nothing is lost: it says what the files say. */
 		close_db(index);
-		remove_db(index);
+		sqlite_index_remove(index);
 		ret = open_db(index, flags);
 	}
 	if (ret < 0) {
@@ -624,8 +597,12 @@ void index_close(struct tagindex *index)
 
 int index_serve(struct tagindex *index)
 {
-	int ret = meta_set(index, "clean", 0);
+	int ret = 0;
 
+	/* One of several: see nodes.c of disgrafsd. */
+	if (index->shared)
+		return 0;
+	ret = meta_set(index, "clean", 0);
 	index->serving = ret == 0;
 	return ret;
 }

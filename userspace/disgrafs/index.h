@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The index: the files of the tree, which tags they have, and where they are.
- * SQLite in LOWER/.disgrafs/index.db.
+ * SQLite in LOWER/.disgrafs/index.db, or PostgreSQL for several machines that share
+ * LOWER, if LOWER/.disgrafs/database says so.
  *
  * Everything in it is derived from the tree, and every function that changes it
  * looks at the tree, under the index's write lock, for what is true now; its
@@ -32,6 +33,8 @@ enum index_flags {
 	INDEX_READ	= 0,
 	INDEX_WRITE	= 1 << 0,
 	INDEX_CREATE	= 1 << 1,	/* and replace one that is damaged */
+	INDEX_LATER	= 1 << 2,	/* the database may be away: -EHOSTDOWN until it is there */
+	INDEX_PATIENT	= 1 << 3,	/* no file operation waits, so others that write may */
 };
 
 /* What index_open() found, and others since. */
@@ -102,12 +105,26 @@ struct index_change {
 typedef void (*index_change_fn)(const struct index_change *change, void *arg);
 typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
 
+#define INDEX_URL_MAX 2048
+
+/* Puts into @url (INDEX_URL_MAX) where the index of @root is. 0: in SQLite; 1; -errno. */
+int index_database(int root, char *url, size_t size);
+/* @url: of PostgreSQL, for all who open the index from now on; "": SQLite. 0 or -errno. */
+int index_set_database(int root, const char *url);
 /* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
 struct tagindex *index_open(int root, unsigned int flags);
 void index_close(struct tagindex *index);
 /* The sentence for the last error on @index, or with NULL of index_open() in this thread. */
 const char *index_error(struct tagindex *index);
 unsigned int index_state(struct tagindex *index);
+/* There is a change that was not recorded, and no rebuild has begun since. */
+bool index_is_marked(struct tagindex *index);
+/* Connects to the database if it was away. 0 or -errno. */
+int index_reach(struct tagindex *index);
+/* What the tree is called there, or NULL: no other machine sees this index. */
+const char *index_tree(struct tagindex *index);
+/* Whether somebody, not only this handle, could not record a change. */
+bool index_needs_rebuild(struct tagindex *index);
 /* A change will never be recorded: what is there is stale. */
 void index_mark_stale(struct tagindex *index);
 

@@ -10,14 +10,12 @@
 #include "index.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
+
+#include "db.h"
 
 #define ROOT_NODE 1
 
 enum statement {
-	ST_BEGIN,
-	ST_COMMIT,
-	ST_ROLLBACK,
 	ST_META_GET,
 	ST_META_SET,
 	ST_NODE_FIND,
@@ -71,13 +69,22 @@ enum statement {
 	ST_FORGET_LOOKED,
 	ST_FORGET_FACTS,
 	ST_FORGET_TEXT,
-	ST_TEXT_SET,
+	ST_TEXT_ADD,
 	ST_TEXT_DROP,
-	ST_DATA_VERSION,
 	ST_SWEEP_NAMES,
 	ST_SWEEP_NODES,
 	ST_SWEEP_TAGS,
 	NR_STATEMENTS
+};
+
+/* What the databases do not have in common. */
+struct sql_dialect {
+	const char *sql[NR_STATEMENTS];	/* statements that are another */
+	const char *in_order;		/* the JOIN that is done as it is written */
+	const char *after_term;		/* of a condition, which means nothing */
+	const char *text_nodes;		/* which nodes have the words; one %d, the parameter */
+	size_t text_part;		/* bytes of a text that one row may have, or 0: any */
+	bool sees_files;		/* it calls us to look at them; see find.c */
 };
 
 struct change;
@@ -89,8 +96,9 @@ struct changes {
 };
 
 struct tagindex {
-	sqlite3 *db;
-	sqlite3_stmt *stmt[NR_STATEMENTS];
+	struct db *db;
+	const struct sql_dialect *dialect;
+	struct db_stmt *stmt[NR_STATEMENTS];
 	pthread_mutex_t lock;		/* recursive: batches */
 	unsigned int depth;		/* of transactions */
 	int root, dir;			/* LOWER and LOWER/.disgrafs */
@@ -98,16 +106,25 @@ struct tagindex {
 	ino_t root_ino;
 	unsigned int state;
 	bool writable, serving;
+	bool shared;			/* with other machines: PostgreSQL */
+	bool creates, patient;
+	char tree[33];			/* its id there */
 	bool walking;			/* finds every name in the end */
 	struct changes changes;
 	char error[256];
 };
 
+/*
+ * Around what asks many times, with the lock: an answer of which a part failed, and was
+ * left out, is none. ask_end() returns @ret, or that failure's -errno.
+ */
+unsigned int ask_begin(struct tagindex *index);
+int ask_end(struct tagindex *index, unsigned int begun, int ret);
 /* Set the sentence and return -errno. */
 int db_failed(struct tagindex *index);
 int failed(struct tagindex *index, int err);
 
-sqlite3_stmt *statement(struct tagindex *index, enum statement which);
+struct db_stmt *statement(struct tagindex *index, enum statement which);
 /*
  * Steps a statement with up to three integers bound, and a name in place of the
  * second if there is one. Returns 1 with a row (column 0 in @value if not NULL),
@@ -124,10 +141,27 @@ int meta_set(struct tagindex *index, const char *key, int64_t value);
 
 /* A change of the tree that is not in the index: only a rebuild finds it again. */
 void mark_stale(struct tagindex *index);
+/* A transaction, for those who do not count them: 0 or -errno. */
+int db_start(struct tagindex *index);
 /* Commits, or undoes all if @ret, how it went, is a failure. 0 or -errno. */
 int db_end(struct tagindex *index, int ret);
 /* Ends what index_batch_begin() began. @ret: how it went; a failure undoes all of it. */
 int end(struct tagindex *index, int ret);
+
+/* The only value that @query asks for, NULL or none: 0. 0 or -errno. */
+int db_ask(struct tagindex *index, const char *query, int64_t *value);
+/* What each opening and each new connection begins with. */
+int index_ready(struct tagindex *index);
+
+/* pgindex.c */
+int pg_index_open(struct tagindex *index, const char *url, unsigned int flags);
+uint64_t pg_index_bytes(struct tagindex *index);
+
+/* sqliteindex.c */
+int sqlite_index_open(struct tagindex *index, unsigned int flags);
+/* Nothing is lost: it says what the files say. */
+void sqlite_index_remove(struct tagindex *index);
+uint64_t sqlite_index_bytes(struct tagindex *index);
 
 int64_t mtime_ns(const struct stat *st);
 
@@ -147,8 +181,8 @@ void changes_end(struct tagindex *index, bool committed);
 
 /* 1 and the node's @id, 0, or -errno. */
 int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
-/* A column as a string of its own; bytes behind a NUL, which we never store, do not count. */
-char *column_string(sqlite3_stmt *stmt, int column);
+/* A column as a string of its own. */
+char *column_string(struct db_stmt *stmt, int column);
 /* @name in the node @parent, as a path from the root. NULL: not below the root. */
 char *node_path(struct tagindex *index, int64_t parent, const char *name);
 /* Whether the node @id is recorded with just these tags. */

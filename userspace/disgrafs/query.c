@@ -15,33 +15,33 @@
 
 uint64_t index_version(struct tagindex *index)
 {
-	int64_t version = 0;
+	uint64_t version;
 
 	pthread_mutex_lock(&index->lock);
-	run(index, ST_DATA_VERSION, 0, NULL, 0, 0, &version);
-	version = version << 32 | (uint32_t)sqlite3_total_changes(index->db);
+	version = db_version(index->db);
 	pthread_mutex_unlock(&index->lock);
 	return version;
 }
 
-char *column_string(sqlite3_stmt *stmt, int column)
+char *column_string(struct db_stmt *stmt, int column)
 {
-	const char *bytes = sqlite3_column_blob(stmt, column);
+	size_t size;
+	const char *bytes = db_bytes(stmt, column, &size);
 
-	return strndup(bytes ? bytes : "", sqlite3_column_bytes(stmt, column));
+	return strndup(bytes, size);
 }
 
-static int each_tag(struct tagindex *index, sqlite3_stmt *stmt, index_tag_fn fn, void *arg)
+static int each_tag(struct tagindex *index, struct db_stmt *stmt, index_tag_fn fn, void *arg)
 {
-	int rc = SQLITE_DONE, ret = 0;
+	int rc = 0, ret = 0;
 	char *tag;
 
-	while (!ret && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while (!ret && (rc = db_step(stmt)) > 0) {
 		tag = column_string(stmt, 0);
-		ret = tag ? fn(tag, sqlite3_column_int64(stmt, 1), arg) : failed(index, ENOMEM);
+		ret = tag ? fn(tag, db_int(stmt, 1), arg) : failed(index, ENOMEM);
 		free(tag);
 	}
-	if (!ret && rc != SQLITE_DONE)
+	if (!ret && rc < 0)
 		ret = db_failed(index);
 	return ret;
 }
@@ -60,23 +60,24 @@ int index_tags(struct tagindex *index, const char *prefix, index_tag_fn fn, void
 {
 	size_t len = strlen(prefix), end_len = len;
 	char *end = strdup(prefix);
-	sqlite3_stmt *stmt;
+	struct db_stmt *stmt;
 	bool bounded;
 	int ret;
+	unsigned int begun;
 
 	if (!end)
 		return -ENOMEM;
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	bounded = prefix_end(end, &end_len);
 	stmt = statement(index, bounded ? ST_TAGS_BETWEEN : ST_TAGS);
 	if (stmt) {
-		sqlite3_bind_blob(stmt, 1, prefix, len, SQLITE_STATIC);
+		db_bind_bytes(stmt, 1, prefix, len);
 		if (bounded)
-			sqlite3_bind_blob(stmt, 2, end, end_len, SQLITE_STATIC);
+			db_bind_bytes(stmt, 2, end, end_len);
 	}
 	ret = stmt ? each_tag(index, stmt, fn, arg) : db_failed(index);
-	sqlite3_reset(stmt);
-	pthread_mutex_unlock(&index->lock);
+	db_reset(stmt);
+	ret = ask_end(index, begun, ret);
 	free(end);
 	return ret;
 }
@@ -85,16 +86,17 @@ int index_tag_exists(struct tagindex *index, const char *tag)
 {
 	int64_t id = 0;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = run_tag(index, ST_TAG_SHOWN, tag, &id);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }
 
 char *node_path(struct tagindex *index, int64_t parent, const char *name)
 {
-	sqlite3_stmt *stmt = statement(index, ST_NAME_OF);
+	struct db_stmt *stmt = statement(index, ST_NAME_OF);
 	char *path = strdup(name), *longer;
 	int depth;
 
@@ -102,12 +104,12 @@ char *node_path(struct tagindex *index, int64_t parent, const char *name)
 	for (depth = 0; path && stmt && parent != ROOT_NODE && depth < 1 << 20; depth++) {
 		char *dir = NULL;
 
-		sqlite3_bind_int64(stmt, 1, parent);
-		if (sqlite3_step(stmt) == SQLITE_ROW) {
-			parent = sqlite3_column_int64(stmt, 0);
+		db_bind_int(stmt, 1, parent);
+		if (db_step(stmt) > 0) {
+			parent = db_int(stmt, 0);
 			dir = column_string(stmt, 1);
 		}
-		sqlite3_reset(stmt);
+		db_reset(stmt);
 		longer = NULL;
 		if (dir && asprintf(&longer, "%s/%s", dir, path) < 0)
 			longer = NULL;
@@ -120,7 +122,7 @@ char *node_path(struct tagindex *index, int64_t parent, const char *name)
 
 char *first_path(struct tagindex *index, int64_t id)
 {
-	sqlite3_stmt *stmt = statement(index, ST_NAME_OF);
+	struct db_stmt *stmt = statement(index, ST_NAME_OF);
 	char *name = NULL, *path;
 	int64_t parent = 0;
 
@@ -128,12 +130,12 @@ char *first_path(struct tagindex *index, int64_t id)
 		return strdup(".");
 	if (!stmt)
 		return NULL;
-	sqlite3_bind_int64(stmt, 1, id);
-	if (sqlite3_step(stmt) == SQLITE_ROW) {
-		parent = sqlite3_column_int64(stmt, 0);
+	db_bind_int(stmt, 1, id);
+	if (db_step(stmt) > 0) {
+		parent = db_int(stmt, 0);
 		name = column_string(stmt, 1);
 	}
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	path = name ? node_path(index, parent, name) : NULL;
 	free(name);
 	return path;
@@ -162,44 +164,46 @@ static char *row_path(struct tagindex *index, struct paths *paths, int64_t paren
 	return path;
 }
 
-static int each_path(struct tagindex *index, sqlite3_stmt *stmt, index_path_fn fn, void *arg)
+static int each_path(struct tagindex *index, const struct expr *expr, struct db_stmt *stmt,
+		     index_path_fn fn, void *arg)
 {
 	struct paths paths = { };
 	char *name, *path;
-	int rc = SQLITE_DONE, ret = 0;
+	int rc = 0, ret = 0;
 
-	while (!ret && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while (!ret && (rc = db_step(stmt)) > 0) {
 		/* The root has no name. */
-		if (sqlite3_column_int64(stmt, 3) == ROOT_NODE) {
+		if (db_int(stmt, 3) == ROOT_NODE) {
 			path = strdup(".");
 		} else {
 			name = column_string(stmt, 2);
 			path = name && *name ?
-				row_path(index, &paths, sqlite3_column_int64(stmt, 1), name) : NULL;
+				row_path(index, &paths, db_int(stmt, 1), name) : NULL;
 			free(name);
 		}
-		if (path)
-			ret = fn(sqlite3_column_int64(stmt, 0), path, arg);
+		if (path && find_agrees(index, expr, stmt, path))
+			ret = fn(db_int(stmt, 0), path, arg);
 		free(path);
 	}
 	free(paths.dir);
-	return !ret && rc != SQLITE_DONE ? db_failed(index) : ret;
+	return !ret && rc < 0 ? db_failed(index) : ret;
 }
 
 static int find_expr(struct tagindex *index, struct expr *expr, index_path_fn fn, void *arg)
 {
-	sqlite3_stmt *stmt;
+	struct db_stmt *stmt;
 	int ret;
+	unsigned int begun;
 
 	if (!expr)
 		return failed(index, ENOMEM);
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = find_prepare(index, "SELECT n.ino, m.parent, m.name, n.id", expr,
 			   " ORDER BY n.id, m.parent, m.name", &stmt);
 	if (ret == 0)
-		ret = each_path(index, stmt, fn, arg);
-	sqlite3_finalize(stmt);
-	pthread_mutex_unlock(&index->lock);
+		ret = each_path(index, expr, stmt, fn, arg);
+	db_finalize(stmt);
+	ret = ask_end(index, begun, ret);
 	expr_free(expr);
 	return ret;
 }
@@ -252,19 +256,20 @@ int index_narrow(struct tagindex *index, const char *const *tags, size_t count, 
 {
 	struct expr *expr = expr_of_tags(EXPR_AND, tags, count);
 	struct narrow narrow = { tags, count, fn, arg };
-	sqlite3_stmt *stmt;
+	struct db_stmt *stmt;
 	int ret;
+	unsigned int begun;
 
 	if (!expr)
 		return failed(index, ENOMEM);
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = find_prepare(index, "SELECT name, count(*) FROM file_tag JOIN tag ON tag = id "
-			   "WHERE node IN (SELECT n.id", expr, ") GROUP BY tag ORDER BY name",
+			   "WHERE node IN (SELECT n.id", expr, ") GROUP BY tag.id ORDER BY name",
 			   &stmt);
 	if (ret == 0)
 		ret = each_tag(index, stmt, other_tag, &narrow);
-	sqlite3_finalize(stmt);
-	pthread_mutex_unlock(&index->lock);
+	db_finalize(stmt);
+	ret = ask_end(index, begun, ret);
 	expr_free(expr);
 	return ret;
 }
@@ -295,37 +300,39 @@ int index_path_type(struct tagindex *index, const char *path)
 {
 	int64_t id, type = 0;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	if (ret > 0)
 		ret = run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret > 0 ? (int)type << 12 : ret;
 }
 
 int index_children(struct tagindex *index, const char *path, index_child_fn fn, void *arg)
 {
-	sqlite3_stmt *stmt;
-	int rc = SQLITE_DONE, ret;
+	struct db_stmt *stmt;
+	int rc = 0, ret;
 	int64_t id;
 	char *name;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	stmt = ret > 0 ? statement(index, ST_CHILDREN) : NULL;
 	if (stmt) {
 		ret = 0;
-		sqlite3_bind_int64(stmt, 1, id);
-		while (!ret && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		db_bind_int(stmt, 1, id);
+		while (!ret && (rc = db_step(stmt)) > 0) {
 			name = column_string(stmt, 0);
-			ret = name ? fn(name, sqlite3_column_int(stmt, 1) << 12, arg) :
+			ret = name ? fn(name, db_int(stmt, 1) << 12, arg) :
 				     failed(index, ENOMEM);
 			free(name);
 		}
-		sqlite3_reset(stmt);
+		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret > 0 ? -ENOENT : ret;
 }
 
@@ -356,53 +363,55 @@ static int tell_link(struct tagindex *index, char *relation, int64_t node, char 
 
 int index_links(struct tagindex *index, const char *path, index_link_fn fn, void *arg)
 {
-	sqlite3_stmt *stmt = NULL;
+	struct db_stmt *stmt = NULL;
 	int64_t id;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	stmt = ret > 0 ? statement(index, ST_LINKS_FROM) : NULL;
 	if (ret > 0)
 		ret = 0;
 	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, id);
-		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
+		db_bind_int(stmt, 1, id);
+		while (!ret && db_step(stmt) > 0)
 			ret = tell_link(index, column_string(stmt, 0),
-					sqlite3_column_int64(stmt, 1),
+					db_int(stmt, 1),
 					column_string(stmt, 2), false, fn, arg);
-		sqlite3_reset(stmt);
+		db_reset(stmt);
 	}
 	stmt = stmt && !ret ? statement(index, ST_LINKS_TO) : NULL;
 	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, id);
-		sqlite3_bind_blob(stmt, 2, path, strlen(path), SQLITE_STATIC);
-		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
+		db_bind_int(stmt, 1, id);
+		db_bind_string(stmt, 2, path);
+		while (!ret && db_step(stmt) > 0)
 			ret = tell_link(index, column_string(stmt, 0),
-					sqlite3_column_int64(stmt, 1),
+					db_int(stmt, 1),
 					strdup(""), true, fn, arg);
-		sqlite3_reset(stmt);
+		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }
 
 int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, void *arg)
 {
-	sqlite3_stmt *stmt;
+	struct db_stmt *stmt;
 	int64_t id;
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &id);
 	stmt = ret > 0 ? statement(index, ST_NODE_TAGS) : NULL;
 	if (ret == 0)
 		ret = -ENOENT;
 	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, id);
+		db_bind_int(stmt, 1, id);
 		ret = each_tag(index, stmt, fn, arg);
-		sqlite3_reset(stmt);
+		db_reset(stmt);
 	}
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	return ret;
 }

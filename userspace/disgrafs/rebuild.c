@@ -150,7 +150,7 @@ int index_rebuild(int root, index_progress_fn progress, void *arg)
 	int64_t generation;
 	int ret;
 
-	walk.index = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	walk.index = index_open(root, INDEX_WRITE | INDEX_CREATE | INDEX_PATIENT);
 	if (!walk.index)
 		return -errno;
 	ret = index_generation_begin(walk.index, &generation);

@@ -181,21 +181,21 @@ struct facts {
 
 bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 {
-	sqlite3_stmt *stmt = statement(index, ST_NODE_TAGS);
+	struct db_stmt *stmt = statement(index, ST_NODE_TAGS);
 	bool same = stmt;
 	size_t i;
 	char *tag;
 
 	if (stmt)
-		sqlite3_bind_int64(stmt, 1, id);
+		db_bind_int(stmt, 1, id);
 	for (i = 0; i < tags->count && same; i++) {
-		same = sqlite3_step(stmt) == SQLITE_ROW;
+		same = db_step(stmt) > 0;
 		tag = same ? column_string(stmt, 0) : NULL;
 		same = tag && !strcmp(tag, tags->tag[i]);
 		free(tag);
 	}
-	same = same && sqlite3_step(stmt) == SQLITE_DONE;
-	sqlite3_reset(stmt);
+	same = same && db_step(stmt) == 0;
+	db_reset(stmt);
 	return same;
 }
 
@@ -250,7 +250,7 @@ static int resolve_link(struct tagindex *index, const char *path, const char *re
 
 static int add_link(struct tagindex *index, int64_t id, size_t position, const struct link *link)
 {
-	sqlite3_stmt *stmt = statement(index, ST_LINK_ADD);
+	struct db_stmt *stmt = statement(index, ST_LINK_ADD);
 	int64_t target = 0;
 	int ret = 0;
 
@@ -261,17 +261,17 @@ static int add_link(struct tagindex *index, int64_t id, size_t position, const s
 		ret = resolve_link(index, link->path, link->reference, &target);
 	if (ret < 0)
 		return ret;
-	sqlite3_bind_int64(stmt, 1, id);
-	sqlite3_bind_blob(stmt, 2, link->relation, strlen(link->relation), SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 3, position);
+	db_bind_int(stmt, 1, id);
+	db_bind_string(stmt, 2, link->relation);
+	db_bind_int(stmt, 3, position);
 	if (target)
-		sqlite3_bind_int64(stmt, 4, target);
+		db_bind_int(stmt, 4, target);
 	else
-		sqlite3_bind_null(stmt, 4);
-	sqlite3_bind_blob(stmt, 5, link->reference, strlen(link->reference), SQLITE_STATIC);
-	sqlite3_bind_blob(stmt, 6, link->path, strlen(link->path), SQLITE_STATIC);
-	ret = sqlite3_step(stmt) == SQLITE_DONE ? 0 : db_failed(index);
-	sqlite3_reset(stmt);
+		db_bind_null(stmt, 4);
+	db_bind_string(stmt, 5, link->reference);
+	db_bind_string(stmt, 6, link->path);
+	ret = db_step(stmt) < 0 ? db_failed(index) : 0;
+	db_reset(stmt);
 	return ret;
 }
 
@@ -558,29 +558,30 @@ int index_tag_drop(struct tagindex *index, const char *tag)
 /* One of the links, behind the one before. 1, or 0 at the end, or -errno. */
 static int resolve_next(struct tagindex *index, int64_t *source, char **relation, int64_t *position)
 {
-	sqlite3_stmt *stmt = statement(index, ST_LINK_NEXT);
+	struct db_stmt *stmt = statement(index, ST_LINK_NEXT);
 	char *reference, *path;
 	int64_t target;
 	int ret;
 
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_int64(stmt, 1, *source);
-	sqlite3_bind_blob(stmt, 2, *relation, strlen(*relation), SQLITE_TRANSIENT);
-	sqlite3_bind_int64(stmt, 3, *position);
-	ret = sqlite3_step(stmt);
-	if (ret != SQLITE_ROW) {
-		ret = ret == SQLITE_DONE ? 0 : db_failed(index);
-		sqlite3_reset(stmt);
+	db_bind_int(stmt, 1, *source);
+	db_bind_string(stmt, 2, *relation);
+	db_bind_int(stmt, 3, *position);
+	ret = db_step(stmt);
+	if (ret <= 0) {
+		if (ret < 0)
+			ret = db_failed(index);
+		db_reset(stmt);
 		return ret;
 	}
-	*source = sqlite3_column_int64(stmt, 0);
+	*source = db_int(stmt, 0);
 	free(*relation);
 	*relation = column_string(stmt, 1);
-	*position = sqlite3_column_int64(stmt, 2);
+	*position = db_int(stmt, 2);
 	reference = column_string(stmt, 3);
 	path = column_string(stmt, 4);
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	ret = reference && path && *relation ? resolve_link(index, path, reference, &target) :
 					       failed(index, ENOMEM);
 	free(reference);
@@ -588,12 +589,12 @@ static int resolve_next(struct tagindex *index, int64_t *source, char **relation
 	stmt = statement(index, ST_LINK_TARGET);
 	if (ret < 0 || !stmt)
 		return ret < 0 ? ret : db_failed(index);
-	sqlite3_bind_int64(stmt, 1, *source);
-	sqlite3_bind_blob(stmt, 2, *relation, strlen(*relation), SQLITE_TRANSIENT);
-	sqlite3_bind_int64(stmt, 3, *position);
-	sqlite3_bind_int64(stmt, 4, target);
-	ret = sqlite3_step(stmt) == SQLITE_DONE ? 1 : db_failed(index);
-	sqlite3_reset(stmt);
+	db_bind_int(stmt, 1, *source);
+	db_bind_string(stmt, 2, *relation);
+	db_bind_int(stmt, 3, *position);
+	db_bind_int(stmt, 4, target);
+	ret = db_step(stmt) < 0 ? db_failed(index) : 1;
+	db_reset(stmt);
 	return ret;
 }
 

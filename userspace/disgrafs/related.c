@@ -94,28 +94,28 @@ static double rarity(const struct candidates *c, int64_t n)
 /* ---- features ---- */
 
 /* Scores all nodes that @stmt, bound already, gives. */
-static int score_rows(struct tagindex *index, struct candidates *c, sqlite3_stmt *stmt,
+static int score_rows(struct tagindex *index, struct candidates *c, struct db_stmt *stmt,
 		      double weight, unsigned int why)
 {
-	int rc = SQLITE_DONE, ret = 0;
+	int rc = 0, ret = 0;
 
-	while (!ret && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-		ret = score(c, sqlite3_column_int64(stmt, 0), weight, why);
-	if (!ret && rc != SQLITE_DONE)
+	while (!ret && (rc = db_step(stmt)) > 0)
+		ret = score(c, db_int(stmt, 0), weight, why);
+	if (!ret && rc < 0)
 		ret = db_failed(index);
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	return ret;
 }
 
 /* The same if they are not too many; how many, @stmt is asked first. */
-static int score_few(struct tagindex *index, struct candidates *c, sqlite3_stmt *stmt,
+static int score_few(struct tagindex *index, struct candidates *c, struct db_stmt *stmt,
 		     double weight, unsigned int why)
 {
 	size_t n = 0;
 
-	while (n <= c->budget && sqlite3_step(stmt) == SQLITE_ROW)
+	while (n <= c->budget && db_step(stmt) > 0)
 		n++;
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	if (n > c->budget)
 		return 0;
 	c->budget -= n;
@@ -130,7 +130,7 @@ struct shared_tag {
 static int score_tags(struct tagindex *index, struct candidates *c, const struct shared_tag *tags,
 		      size_t count, size_t *left)
 {
-	sqlite3_stmt *stmt = statement(index, ST_TAG_NODES);
+	struct db_stmt *stmt = statement(index, ST_TAG_NODES);
 	int ret = 0;
 	size_t i;
 
@@ -138,7 +138,7 @@ static int score_tags(struct tagindex *index, struct candidates *c, const struct
 		return db_failed(index);
 	for (i = 0; i < count && ret == 0 && (size_t)tags[i].files <= c->budget; i++) {
 		c->budget -= tags[i].files;
-		sqlite3_bind_int64(stmt, 1, tags[i].tag);
+		db_bind_int(stmt, 1, tags[i].tag);
 		ret = score_rows(index, c, stmt, WEIGHT_TAG * rarity(c, tags[i].files),
 				 RELATED_TAG);
 	}
@@ -149,7 +149,7 @@ static int score_tags(struct tagindex *index, struct candidates *c, const struct
 /* The tags of the node, the rarest first. */
 static int read_tags(struct tagindex *index, int64_t node, struct shared_tag **tags, size_t *count)
 {
-	sqlite3_stmt *stmt = statement(index, ST_NODE_TAGS_BY_FILES);
+	struct db_stmt *stmt = statement(index, ST_NODE_TAGS_BY_FILES);
 	struct shared_tag *grown;
 	int rc, ret = 0;
 
@@ -157,59 +157,62 @@ static int read_tags(struct tagindex *index, int64_t node, struct shared_tag **t
 	*count = 0;
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_int64(stmt, 1, node);
-	while (!ret && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	db_bind_int(stmt, 1, node);
+	while (!ret && (rc = db_step(stmt)) > 0) {
 		grown = reallocarray(*tags, *count + 1, sizeof(*grown));
 		if (!grown) {
 			ret = failed(index, ENOMEM);
 			break;
 		}
 		*tags = grown;
-		grown[*count].tag = sqlite3_column_int64(stmt, 0);
-		grown[(*count)++].files = sqlite3_column_int64(stmt, 1);
+		grown[*count].tag = db_int(stmt, 0);
+		grown[(*count)++].files = db_int(stmt, 1);
 	}
-	sqlite3_reset(stmt);
+	db_reset(stmt);
 	return ret;
 }
 
 static int score_names(struct tagindex *index, struct candidates *c)
 {
-	sqlite3_stmt *names = statement(index, ST_NAMES_OF);
-	sqlite3_stmt *stem = statement(index, ST_STEM_NODES);
-	sqlite3_stmt *dir = statement(index, ST_DIR_NODES);
+	struct db_stmt *names = statement(index, ST_NAMES_OF);
+	struct db_stmt *stem = statement(index, ST_STEM_NODES);
+	struct db_stmt *dir = statement(index, ST_DIR_NODES);
+	const char *bytes;
+	size_t size;
 	int ret = 0;
 
 	if (!names || !stem || !dir)
 		return db_failed(index);
-	sqlite3_bind_int64(names, 1, c->self);
-	while (!ret && sqlite3_step(names) == SQLITE_ROW) {
-		sqlite3_bind_value(stem, 1, sqlite3_column_value(names, 1));
-		sqlite3_bind_int64(dir, 1, sqlite3_column_int64(names, 0));
+	db_bind_int(names, 1, c->self);
+	while (!ret && db_step(names) > 0) {
+		bytes = db_bytes(names, 1, &size);
+		db_bind_bytes(stem, 1, bytes, size);
+		db_bind_int(dir, 1, db_int(names, 0));
 		ret = score_few(index, c, stem, WEIGHT_STEM, RELATED_STEM);
 		if (!ret)
 			ret = score_few(index, c, dir, WEIGHT_DIR, RELATED_DIR);
 	}
-	sqlite3_reset(names);
+	db_reset(names);
 	return ret;
 }
 
 static int score_links(struct tagindex *index, struct candidates *c)
 {
-	sqlite3_stmt *stmt = statement(index, ST_LINKED_NODES);
+	struct db_stmt *stmt = statement(index, ST_LINKED_NODES);
 
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_int64(stmt, 1, c->self);
+	db_bind_int(stmt, 1, c->self);
 	return score_rows(index, c, stmt, WEIGHT_LINK * rarity(c, 1), RELATED_LINK);
 }
 
 static int score_contents(struct tagindex *index, struct candidates *c)
 {
-	sqlite3_stmt *stmt = statement(index, ST_SAME_CONTENTS);
+	struct db_stmt *stmt = statement(index, ST_SAME_CONTENTS);
 
 	if (!stmt)
 		return db_failed(index);
-	sqlite3_bind_int64(stmt, 1, c->self);
+	db_bind_int(stmt, 1, c->self);
 	return score_few(index, c, stmt, WEIGHT_CONTENTS, RELATED_CONTENTS);
 }
 
@@ -320,8 +323,9 @@ int index_related(struct tagindex *index, const char *path, size_t max, index_re
 {
 	struct candidates c = { .budget = BUDGET };
 	int ret;
+	unsigned int begun;
 
-	pthread_mutex_lock(&index->lock);
+	begun = ask_begin(index);
 	ret = path_node(index, path, &c.self);
 	if (ret == 0)
 		ret = -ENOENT;
@@ -329,7 +333,7 @@ int index_related(struct tagindex *index, const char *path, size_t max, index_re
 		ret = find_related(index, &c, max);
 	if (ret == 0)
 		ret = tell(index, &c, max, fn, arg);
-	pthread_mutex_unlock(&index->lock);
+	ret = ask_end(index, begun, ret);
 	free(c.slot);
 	return ret;
 }

@@ -56,7 +56,7 @@ void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_f
 
 	fi->backing_id = 0;
 	if (!fs->passthrough) {
-		fi->keep_cache = fs->opt.ttl > 0;
+		fi->keep_cache = fs_ttl(fs) > 0;
 		return;
 	}
 	pthread_mutex_lock(&node->lock);

@@ -22,19 +22,16 @@
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "disgrafsd.h"
 #include "index.h"
+#include "invalidate.h"
+#include "peers.h"
 #include "tagging.h"
 
 #define NAMES (FAN_CREATE | FAN_DELETE | FAN_RENAME)
 #define WANTED (NAMES | FAN_ATTRIB | FAN_CLOSE_WRITE | FAN_ONDIR)
-
-/* How long a notification may take when the daemon ends. */
-#define STOP_SECONDS 2
 
 /* How much of what happened until then is still looked at. */
 #define LAST_READS 64
@@ -104,38 +101,26 @@ static bool is_index_dir(struct disgrafsd *fs, const struct place *place)
 	       st.st_dev == fs->nodes.root->dev && st.st_ino == fs->nodes.root->ino;
 }
 
-/* The node of @fd, or 0 if nobody has to be told of it. */
-static uint64_t known_id(struct disgrafsd *fs, int fd)
+static void file_seen(struct disgrafsd *fs, int fd, bool data)
 {
-	struct node *node = NULL;
-	uint64_t id = 0;
 	struct stat st;
 
-	if (!behind.ending && fstat(fd, &st) == 0)
-		node = node_find(&fs->nodes, &st);
-	if (node)
-		id = node->id;
-	node_put(&fs->nodes, node);
-	return id;
-}
-
-static void invalidate_inode(struct disgrafsd *fs, int fd, bool data)
-{
-	uint64_t id = known_id(fs, fd);
-
-	/* Not an error: the kernel forgot it. */
-	if (id)
-		fuse_lowlevel_notify_inval_inode(fs->se, id, data ? 0 : -1, 0);
-}
-
-static void invalidate_name(struct disgrafsd *fs, const struct place *place)
-{
-	uint64_t id = known_id(fs, place->dir);
-
-	if (!id)
+	if (fstat(fd, &st) < 0)
 		return;
-	fuse_lowlevel_notify_inval_entry(fs->se, id, place->name, strlen(place->name));
-	fuse_lowlevel_notify_inval_inode(fs->se, id, -1, 0);
+	if (!behind.ending)
+		invalidate_file(fs, &st, data);
+	peers_file(fs, &st, data);
+}
+
+static void name_seen(struct disgrafsd *fs, const struct place *place)
+{
+	struct stat st;
+
+	if (fstat(place->dir, &st) < 0)
+		return;
+	if (!behind.ending)
+		invalidate_name(fs, &st, place->name);
+	peers_name(fs, &st, place->name);
 }
 
 /* What @place is now, or -1. */
@@ -155,11 +140,11 @@ static void names_changed(struct disgrafsd *fs, const struct place *places, size
 		names[i] = (struct index_name){ places[i].dir, places[i].name };
 	tagging_names_changed(fs, names, count);
 	for (i = 0; i < count; i++) {
-		invalidate_name(fs, &places[i]);
+		name_seen(fs, &places[i]);
 		/* Its link count */
 		fd = open_place(&places[i]);
 		if (fd >= 0) {
-			invalidate_inode(fs, fd, false);
+			file_seen(fs, fd, false);
 			close(fd);
 		}
 	}
@@ -173,7 +158,7 @@ static void file_changed(struct disgrafsd *fs, const struct place *place, uint64
 		return;
 	if (mask & FAN_ATTRIB)
 		tagging_path_changed(fs, fd, place->dir, place->name);
-	invalidate_inode(fs, fd, mask & FAN_CLOSE_WRITE);
+	file_seen(fs, fd, mask & FAN_CLOSE_WRITE);
 	close(fd);
 }
 
@@ -228,30 +213,10 @@ static void event_seen(struct disgrafsd *fs, const struct fanotify_event_metadat
 	drop_place(&from);
 }
 
-/* A name that the kernel knows @node by. 0, or -ENOENT at the last. */
-static int name_at(struct node *node, size_t position, uint64_t *parent, char name[NAME_MAX + 1])
-{
-	const struct node_name *known;
-
-	pthread_mutex_lock(&node->lock);
-	for (known = node->names; known && position--; known = known->next)
-		;
-	if (known) {
-		*parent = known->parent;
-		snprintf(name, NAME_MAX + 1, "%s", known->name);
-	}
-	pthread_mutex_unlock(&node->lock);
-	return known ? 0 : -ENOENT;
-}
-
 /* More happened than fits into the queue: nothing that was known need be true. */
 static void overflow(struct disgrafsd *fs)
 {
-	size_t count, i, position;
-	uint64_t *ids, parent;
-	char name[NAME_MAX + 1];
-	struct node *node;
-
+	peers_all(fs);
 	if (behind.ending) {
 		tagging_missed(fs);
 		return;
@@ -259,17 +224,7 @@ static void overflow(struct disgrafsd *fs)
 	log_msg(LOG_NOTICE, "%s: too many changes behind the mount: looking at all files",
 		fs->opt.lower);
 	tagging_rebuild(fs);
-	count = node_ids(&fs->nodes, &ids);
-	for (i = 0; i < count; i++) {
-		node = node_get(&fs->nodes, ids[i]);
-		if (!node)
-			continue;
-		for (position = 0; name_at(node, position, &parent, name) == 0; position++)
-			fuse_lowlevel_notify_inval_entry(fs->se, parent, name, strlen(name));
-		node_put(&fs->nodes, node);
-		fuse_lowlevel_notify_inval_inode(fs->se, ids[i], 0, 0);
-	}
-	free(ids);
+	invalidate_all(fs);
 }
 
 /* False: there were none. */
@@ -350,39 +305,14 @@ void behind_start(struct disgrafsd *fs)
 	close_all();
 }
 
-/* Nobody serves any more what a notification may be waiting for. */
-static void abort_connection(struct disgrafsd *fs)
-{
-	struct statx stx;
-	char path[64];
-	int fd;
-
-	if (statx(AT_FDCWD, fs->opt.mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &stx) < 0)
-		return;
-	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort",
-		 (unsigned int)makedev(stx.stx_dev_major, stx.stx_dev_minor));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, "1", 1) < 0)
-		log_msg(LOG_WARNING, "%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 void behind_stop(struct disgrafsd *fs)
 {
-	struct timespec until;
 	uint64_t one = 1;
 
 	if (!behind.running)
 		return;
 	if (write(behind.stop, &one, sizeof(one)) < 0)
 		log_msg(LOG_WARNING, "eventfd: %s", strerror(errno));
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STOP_SECONDS;
-	if (pthread_timedjoin_np(behind.thread, NULL, &until)) {
-		abort_connection(fs);
-		pthread_join(behind.thread, NULL);
-	}
+	invalidate_stop(fs, behind.thread);
 	close_all();
 }

@@ -80,7 +80,7 @@ void dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, errno);
 	} else {
 		fi->fh = fd;
-		fi->cache_readdir = fs->opt.ttl > 0;
+		fi->cache_readdir = fs_ttl(fs) > 0;
 		fi->keep_cache = fi->cache_readdir;
 		if (fuse_reply_open(req, fi) < 0)
 			close(fd);

@@ -19,7 +19,7 @@ _disgrafsd()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--ttl --no-module --policy --threads
-			--share-graph --no-fanotify --no-extract --extractor --extract-timeout --foreground
+			--share-graph --no-fanotify --no-extract --extractor --extract-timeout --index --foreground
 			--debug --help --version -o' -- "$cur")
 		return
 	fi

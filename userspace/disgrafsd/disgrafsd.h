@@ -38,7 +38,15 @@ struct disgrafsd {
 	bool multiuser;			/* runs as root and acts for the caller */
 	bool passthrough;		/* negotiated with the kernel */
 	bool stateless_dirs;		/* see dir.c */
+	bool shared;			/* others may serve LOWER as well: see peers.c */
+	_Atomic bool cut_off;		/* and we do not hear of their changes */
 };
+
+/* How long the kernel may keep what it is told now. */
+static inline double fs_ttl(const struct disgrafsd *fs)
+{
+	return fs->cut_off ? 0 : fs->opt.ttl;
+}
 
 static inline struct disgrafsd *get_fs(fuse_req_t req)
 {
@@ -131,9 +139,9 @@ void backing_release(struct node *node, void *fs);
 /* lower.c */
 /*
  * An O_PATH descriptor of the lower directory, locked until the process ends, or -1
- * after saying why not.
+ * after saying why not. @index: as in the options; @shared: other servers are allowed.
  */
-int lower_open(const char *path);
+int lower_open(const char *path, const char *index, bool *shared);
 /* It is on overlayfs or the like. */
 bool lower_is_stacked(int fd);
 

@@ -104,7 +104,7 @@ static bool pass(struct disgrafsd *fs, struct tagindex *index)
 		/* Someone else writes to the index, or the disk is full: later. */
 		if (ret == -EBUSY)
 			extract_wake();
-		if (ret == -EBUSY || ret == -ENOSPC)
+		if (ret == -EBUSY || ret == -ENOSPC || ret == -EHOSTDOWN)
 			return true;
 	}
 	if (ret == 0 || ret == -ECANCELED)
@@ -127,7 +127,7 @@ static void *extractor(void *arg)
 {
 	struct disgrafsd *fs = arg;
 	/* Another handle: requests do not wait for this one. */
-	struct tagindex *index = index_open(fs->nodes.root->fd, INDEX_WRITE);
+	struct tagindex *index = index_open(fs->nodes.root->fd, INDEX_WRITE | INDEX_LATER);
 	bool go = index;
 
 	while (go && wait_ms(LOOK_AROUND_MS, false)) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "peers.h"
 #include "tagging.h"
 
 /*
@@ -145,6 +146,7 @@ void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 		goto out;
 	}
 	tagging_made(fs, dir, name);
+	peers_entry(fs, dir, name);
 	reply_created(req, dir, name, fd, fi);
 out:
 	node_put(&fs->nodes, dir);
@@ -253,6 +255,8 @@ void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_
 		out.buf[0].fd = fd;
 		out.buf[0].pos = off;
 		n = fuse_buf_copy(&out, in, 0);
+		if (n > 0)
+			peers_node(fs, node, true);
 		if (n < 0)
 			fuse_reply_err(req, -n);
 		else
@@ -274,8 +278,11 @@ void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	node = (fi->flags & O_ACCMODE) != O_RDONLY ? node_get(&fs->nodes, ino) : NULL;
 	drop_handle(fi);
 	fuse_reply_err(req, 0);
-	if (node)
+	/* It may have been written to without us: a backing file, or a mapping. */
+	if (node) {
 		tagging_written(fs, node);
+		peers_node(fs, node, true);
+	}
 	node_put(&fs->nodes, node);
 }
 
@@ -301,10 +308,12 @@ void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_i
 	if (!node)
 		return;
 	fd = file_fd(node, fi, O_RDONLY, &temp);
-	if (fd < 0 || (datasync ? fdatasync(fd) : fsync(fd)) < 0)
+	if (fd < 0 || (datasync ? fdatasync(fd) : fsync(fd)) < 0) {
 		fuse_reply_err(req, errno);
-	else
+	} else {
+		peers_node(fs, node, true);
 		fuse_reply_err(req, 0);
+	}
 	close_keep_errno(temp);
 	node_put(&fs->nodes, node);
 }
@@ -319,10 +328,12 @@ void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 	if (!node)
 		return;
 	fd = file_fd(node, fi, O_WRONLY, &temp);
-	if (fd < 0 || fallocate(fd, mode, off, len) < 0)
+	if (fd < 0 || fallocate(fd, mode, off, len) < 0) {
 		fuse_reply_err(req, errno);
-	else
+	} else {
+		peers_node(fs, node, true);
 		fuse_reply_err(req, 0);
+	}
 	close_keep_errno(temp);
 	node_put(&fs->nodes, node);
 }
@@ -350,6 +361,7 @@ void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fus
 	n = copy_file_range(in, &off_in, out, &off_out, len, flags);
 	if (n < 0)
 		goto error;
+	peers_node(fs, node_out, true);
 	fuse_reply_write(req, n);
 	goto out;
 error:

@@ -85,7 +85,7 @@ struct graph *graph_new(struct disgrafsd *fs)
 	pthread_mutex_init(&graph->lock, NULL);
 	pthread_mutex_init(&graph->tag_lock, NULL);
 	if (fs->index)
-		graph->index = index_open(fs->nodes.root->fd, INDEX_READ);
+		graph->index = index_open(fs->nodes.root->fd, INDEX_READ | INDEX_LATER);
 	return graph;
 }
 

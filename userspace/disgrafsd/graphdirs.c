@@ -399,6 +399,11 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 	struct listing *listing;
 	int ret;
 
+	/* An old listing is none. */
+	if (graph->index && (!version || tagging_is_behind())) {
+		errno = EHOSTDOWN;
+		return NULL;
+	}
 	if (dir->listing && dir->listing->version == version)
 		return dir->listing;
 	listing = listing_new(version);
@@ -407,7 +412,7 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 	ret = list(graph, dir, listing);
 	if (ret) {
 		listing_put(listing);
-		errno = ret == -ENOMEM ? ENOMEM : EIO;
+		errno = ret == -ENOMEM || ret == -EHOSTDOWN ? -ret : EIO;
 		return NULL;
 	}
 	listing_put(dir->listing);
@@ -435,6 +440,7 @@ static struct vnode *find_tag(struct graph *graph, const struct vnode *dir, cons
 	char tag[GRAPH_NAME_MAX + 1];
 	struct entry entry = { .name = (char *)name, .kind = GRAPH_TAG, .arg = tag };
 	size_t i;
+	int found;
 
 	errno = ENOENT;
 	if (strlen(name) > GRAPH_NAME_MAX || graphname_decode(tag, name) < 0)
@@ -443,7 +449,9 @@ static struct vnode *find_tag(struct graph *graph, const struct vnode *dir, cons
 		if (!strcmp(dir->tags[i], tag))
 			return NULL;
 	}
-	return index_tag_exists(graph->index, tag) > 0 ? vnode_get(graph, dir, &entry) : NULL;
+	found = index_tag_exists(graph->index, tag);
+	errno = found == -EHOSTDOWN ? EHOSTDOWN : ENOENT;
+	return found > 0 ? vnode_get(graph, dir, &entry) : NULL;
 }
 
 /*

@@ -13,6 +13,8 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "index.h"
+
 /* A daemon whose mount is gone may still have names to record. */
 #define LOCK_TRIES 50
 #define LOCK_WAIT_NS 60000000
@@ -30,9 +32,10 @@ static bool is_mount(int fd)
  * The lock is on the directory of the index, which is what two daemons would spoil for
  * each other: it needs no file and ends with the process. Where there is none and none
  * can be made, as in a directory that is read-only, there is nothing to spoil; and no
- * lock either where the file system has none for directories (NFS).
+ * lock either where the file system has none for directories (NFS). Those that share an
+ * index in PostgreSQL share the lock.
  */
-static int lock_index(int lower)
+static int lock_index(int lower, bool shared)
 {
 	struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
 	int fd, ret, tries = LOCK_TRIES;
@@ -41,24 +44,41 @@ static int lock_index(int lower)
 	fd = openat(lower, INDEX_DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	while ((ret = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && --tries)
+	while ((ret = flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB)) < 0 && errno == EWOULDBLOCK && --tries)
 		nanosleep(&wait, NULL);
 	/* Kept open. */
 	return ret < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
 }
 
-int lower_open(const char *path)
+/* @index: as in the options. */
+static bool is_shared(int lower, const char *index)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char url[INDEX_URL_MAX];
+
+	return index ? strcmp(index, "sqlite") : index_database(lower, url, sizeof(url)) > 0;
+}
+
+/* With the lock: nobody uses another one. */
+static int choose_index(int lower, const char *index, bool shared)
+{
+	return index ? index_set_database(lower, shared ? index : "") : 0;
+}
+
+int lower_open(const char *path, const char *index, bool *shared)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), ret;
 
 	if (fd < 0) {
 		log_msg(LOG_ERR, "%s: %s", path, strerror(errno));
 		return -1;
 	}
+	*shared = is_shared(fd, index);
 	if (is_mount(fd))
 		log_msg(LOG_ERR, "%s: is a mount of disgrafsd already", path);
-	else if (lock_index(fd) < 0)
+	else if (lock_index(fd, *shared) < 0)
 		log_msg(LOG_ERR, "%s: already served by another disgrafsd", path);
+	else if ((ret = choose_index(fd, index, *shared)) < 0)
+		log_msg(LOG_ERR, "%s/" INDEX_DIR_NAME ": %s", path, strerror(-ret));
 	else
 		return fd;
 	close(fd);

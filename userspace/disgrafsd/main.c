@@ -16,6 +16,7 @@
 #include "events.h"
 #include "extract.h"
 #include "graph.h"
+#include "peers.h"
 #include "policy.h"
 #include "tagging.h"
 
@@ -98,12 +99,13 @@ static int mount_and_serve(struct disgrafsd *fs)
 	if (fuse_session_mount(fs->se, fs->opt.mountpoint) < 0)
 		goto signals;
 	if (fs->opt.module)
-		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy);
+		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy, fs->shared);
 	tagging_start(fs);
 	extract_start(fs);
 	fs->graph = graph_new(fs);
 	if (!fs->graph)
 		goto unmount;
+	peers_start(fs);
 	behind_start(fs);
 	if (fs->policy)
 		policy_bind(fs->policy, background_ready);
@@ -118,6 +120,8 @@ unmount:
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
 	extract_stop();
+	tagging_flush(fs);
+	peers_stop(fs);
 	tagging_stop(fs);
 	/* Before the policy goes: its map has an entry for each backing file. */
 	node_table_destroy(&fs->nodes);
@@ -137,7 +141,7 @@ int main(int argc, char *argv[])
 
 	options_parse(&fs.opt, argc, argv);
 	max_fds = raise_fd_limit();
-	fd = lower_open(fs.opt.lower);
+	fd = lower_open(fs.opt.lower, fs.opt.index, &fs.shared);
 	if (fd < 0)
 		return fs.opt.failure;
 	if (fs.opt.fake)

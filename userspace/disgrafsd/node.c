@@ -46,7 +46,7 @@ static struct node *find_inode(const struct node_table *table, const struct stat
 	 * number to another file although we hold the old one.
 	 */
 	while (node && (node->ino != st->st_ino || node->dev != st->st_dev ||
-			node->type != (st->st_mode & S_IFMT)))
+			(st->st_mode && node->type != (st->st_mode & S_IFMT))))
 		node = node->next_inode;
 	return node;
 }
@@ -296,8 +296,6 @@ void node_name_add(struct node *node, uint64_t parent, const char *name)
 	struct node_name *entry;
 	size_t len;
 
-	if (S_ISDIR(node->type))
-		return;
 	pthread_mutex_lock(&node->lock);
 	for (entry = node->names; entry; entry = entry->next) {
 		if (entry->parent == parent && !strcmp(entry->name, name))

@@ -20,7 +20,7 @@
 /* Nodeids with this bit are virtual (graph.c); policies never cache them. */
 #define NODE_VIRTUAL (1ULL << 63)
 
-/* A name under which the kernel found a node that is not a directory. */
+/* A name under which the kernel found a node. */
 struct node_name {
 	struct node_name *next;
 	uint64_t parent;
@@ -64,7 +64,7 @@ void node_table_destroy(struct node_table *table);
 
 /* The live node @id with a reference, or NULL. */
 struct node *node_get(struct node_table *table, uint64_t id);
-/* The same by lower inode. */
+/* The same by lower inode; if its st_mode is 0, of whatever type. */
 struct node *node_find(struct node_table *table, const struct stat *st);
 /* The ids of all there are now, in an array to be freed. */
 size_t node_ids(struct node_table *table, uint64_t **ids);
@@ -78,7 +78,7 @@ void node_put(struct node_table *table, struct node *node);
 struct node *node_lookup(struct node_table *table, int fd, const struct stat *st);
 void node_forget(struct node_table *table, uint64_t id, uint64_t nlookup);
 
-/* Remember and drop names; no-ops for directories and when out of memory. */
+/* Remember and drop names; no-ops when out of memory. */
 void node_name_add(struct node *node, uint64_t parent, const char *name);
 void node_name_del(struct node *node, uint64_t parent, const char *name);
 

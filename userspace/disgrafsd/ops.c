@@ -18,6 +18,7 @@
 #include <syslog.h>
 
 #include "graph.h"
+#include "peers.h"
 #include "policy.h"
 #include "tagging.h"
 
@@ -111,8 +112,8 @@ struct node *entry_fill(struct disgrafsd *fs, const struct node *parent, const c
 
 	memset(e, 0, sizeof(*e));
 	e->ino = node->id;
-	e->attr_timeout = fs->opt.ttl;
-	e->entry_timeout = fs->opt.ttl;
+	e->attr_timeout = fs_ttl(fs);
+	e->entry_timeout = fs_ttl(fs);
 	if (node_stat(fs, node, &e->attr) == 0)
 		return node;
 	err = errno;
@@ -130,21 +131,37 @@ struct node *entry_find(struct disgrafsd *fs, const struct node *parent, const c
 	return fd < 0 ? NULL : entry_fill(fs, parent, name, fd, e);
 }
 
-/* Answers with the entry @name in @parent, which was found or just made. */
-static void reply_entry(fuse_req_t req, const struct node *parent, const char *name, bool negative)
+/* Answers with @e, which is of @node. */
+static void reply_node(fuse_req_t req, struct node *node, const struct fuse_entry_param *e)
+{
+	struct disgrafsd *fs = get_fs(req);
+
+	/* A caller that was killed meanwhile never got the node. */
+	if (fuse_reply_entry(req, e) < 0)
+		node_forget(&fs->nodes, node->id, 1);
+	node_put(&fs->nodes, node);
+}
+
+/*
+ * Answers with the entry @name in @parent, which was found (@type 0, and may be missing)
+ * or just made. What somebody else has put in its place since is no answer if it is of
+ * another type: that would be EIO to the kernel, but after ESTALE it looks again.
+ */
+static void reply_entry(fuse_req_t req, const struct node *parent, const char *name, mode_t type)
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct fuse_entry_param e;
 	struct node *node = entry_find(fs, parent, name, &e);
 
-	if (node) {
-		/* A caller that was killed meanwhile never got the node. */
-		if (fuse_reply_entry(req, &e) < 0)
-			node_forget(&fs->nodes, node->id, 1);
+	if (node && type && node->type != type) {
+		node_forget(&fs->nodes, node->id, 1);
 		node_put(&fs->nodes, node);
-	} else if (errno == ENOENT && negative && fs->opt.ttl > 0) {
+		fuse_reply_err(req, ESTALE);
+	} else if (node) {
+		reply_node(req, node, &e);
+	} else if (errno == ENOENT && !type && fs_ttl(fs) > 0 && !fs->shared) {
 		memset(&e, 0, sizeof(e));
-		e.entry_timeout = fs->opt.ttl;
+		e.entry_timeout = fs_ttl(fs);
 		fuse_reply_entry(req, &e);
 	} else {
 		fuse_reply_err(req, errno);
@@ -198,7 +215,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	else if (is_index_dir(dir, name) || is_dot(name))
 		fuse_reply_err(req, ENOENT);
 	else
-		reply_entry(req, dir, name, true);
+		reply_entry(req, dir, name, 0);
 	node_put(&fs->nodes, dir);
 }
 
@@ -224,7 +241,7 @@ static void reply_attr(fuse_req_t req, const struct node *node)
 	if (node_stat(fs, node, &st) < 0)
 		fuse_reply_err(req, errno);
 	else
-		fuse_reply_attr(req, &st, fs->opt.ttl);
+		fuse_reply_attr(req, &st, fs_ttl(fs));
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -314,6 +331,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int va
 	if (set_attrs(node, attr, valid, fi) < 0) {
 		fuse_reply_err(req, errno);
 	} else {
+		peers_node(fs, node, valid & FUSE_SET_ATTR_SIZE);
 		reply_attr(req, node);
 		if (valid & FUSE_SET_ATTR_SIZE)
 			tagging_written(fs, node);
@@ -374,7 +392,8 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 		goto out;
 	}
 	tagging_made(fs, dir, name);
-	reply_entry(req, dir, name, false);
+	peers_entry(fs, dir, name);
+	reply_entry(req, dir, name, mode & S_IFMT ?: S_IFREG);
 out:
 	node_put(&fs->nodes, dir);
 }
@@ -397,14 +416,20 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct node *dir = req_node(req, parent);
+	struct stat victim;
+	bool known;
 
 	if (!dir)
 		return;
 	if (!refuse_name(req, dir, name)) {
+		known = peers_victim(fs, dir, name, &victim);
 		if (unlinkat(dir->fd, name, flags) < 0) {
 			fuse_reply_err(req, errno);
 		} else {
 			tagging_name_changed(fs, dir, name);
+			peers_entry(fs, dir, name);
+			if (known)
+				peers_file(fs, &victim, false);
 			fuse_reply_err(req, 0);
 		}
 	}
@@ -473,6 +498,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct node *dir, *new_dir = NULL;
+	struct stat moved, victim;
+	bool moves, replaces;
 
 	if (is_virtual(parent) && is_virtual(new_parent)) {
 		graph_rename(fs->graph, req, parent, name, new_parent, new_name, flags);
@@ -488,6 +515,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	new_dir = req_node(req, new_parent);
 	if (!new_dir || refuse_name(req, dir, name) || refuse_name(req, new_dir, new_name))
 		goto out;
+	moves = peers_victim(fs, dir, name, &moved);
+	replaces = peers_victim(fs, new_dir, new_name, &victim);
 	/* A whiteout is a new inode: it belongs to the caller. */
 	creds_enter(req);
 	if (syscall(SYS_renameat2, dir->fd, name, new_dir->fd, new_name, flags) < 0) {
@@ -500,6 +529,12 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	if (flags & RENAME_EXCHANGE)
 		move_name(fs, new_dir, new_name, dir, name);
 	tagging_renamed(fs, dir, name, new_dir, new_name);
+	peers_entry(fs, dir, name);
+	peers_entry(fs, new_dir, new_name);
+	if (moves)
+		peers_file(fs, &moved, false);
+	if (replaces)
+		peers_file(fs, &victim, false);
 	fuse_reply_err(req, 0);
 out:
 	node_put(&fs->nodes, new_dir);
@@ -509,7 +544,9 @@ out:
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *node, *dir = NULL;
+	struct node *node, *dir = NULL, *entry;
+	struct fuse_entry_param e;
+	int fd;
 
 	node = req_node(req, ino);
 	if (!node)
@@ -523,7 +560,15 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const
 	}
 	node_name_add(node, dir->id, new_name);
 	tagging_file_changed(fs, node);
-	reply_entry(req, dir, new_name, false);
+	peers_entry(fs, dir, new_name);
+	peers_node(fs, node, false);
+	/* By descriptor: the name may be another file's by now. */
+	fd = fcntl(node->fd, F_DUPFD_CLOEXEC, 0);
+	entry = fd < 0 ? NULL : entry_fill(fs, dir, new_name, fd, &e);
+	if (entry)
+		reply_node(req, entry, &e);
+	else
+		fuse_reply_err(req, errno);
 out:
 	node_put(&fs->nodes, dir);
 	node_put(&fs->nodes, node);

@@ -27,7 +27,7 @@
 
 enum {
 	OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_FANOTIFY,
-	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_REMOUNT
+	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_INDEX, OPT_REMOUNT
 };
 
 static const struct option long_options[] = {
@@ -39,6 +39,7 @@ static const struct option long_options[] = {
 	{ "no-extract",	no_argument,	   NULL, OPT_NO_EXTRACT },
 	{ "extractor",	required_argument, NULL, OPT_EXTRACTOR },
 	{ "extract-timeout", required_argument, NULL, OPT_EXTRACT_TIMEOUT },
+	{ "index",	required_argument, NULL, OPT_INDEX },
 	{ "no-fanotify", no_argument,	   NULL, OPT_NO_FANOTIFY },
 	{ "foreground",	no_argument,	   NULL, 'f' },
 	{ "debug",	no_argument,	   NULL, 'd' },
@@ -63,10 +64,12 @@ static void help(void)
 	       "                   what looks into them (" EXTRACTOR ")\n"
 	       "  --extract-timeout SECONDS\n"
 	       "                   how long that may take for a file (%d)\n"
+	       "  --index URI      postgresql://...: where the index is from now on, for several\n"
+	       "                   servers of one LOWER; sqlite: in LOWER\n"
 	       "  --no-fanotify    do not notice what others change in LOWER\n"
 	       "  -o OPTION,...    mount options, see mount.fuse3(8); also ttl=SECONDS, nomodule,\n"
 	       "                   policy=NAME, threads=N, sharegraph, noextract,\n"
-	       "                   extractor=PROGRAM, extract-timeout=SECONDS and nofanotify\n"
+	       "                   extractor=PROGRAM, extract-timeout=SECONDS, index=URI and nofanotify\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
@@ -150,6 +153,12 @@ static bool set_option(struct options *opt, int key, const char *arg, const char
 	case OPT_EXTRACT_TIMEOUT:
 		opt->extract_timeout = parse_number(arg, said);
 		return true;
+	case OPT_INDEX:
+		if (strcmp(arg, "sqlite") && strncmp(arg, "postgresql://", 13) &&
+		    strncmp(arg, "postgres://", 11))
+			usage("%s: neither sqlite nor postgresql://...", said);
+		set_string(&opt->index, arg);
+		return true;
 	case OPT_NO_FANOTIFY:
 		opt->fanotify = false;
 		return true;
@@ -168,6 +177,7 @@ static const struct fuse_opt mount_options[] = {
 	FUSE_OPT_KEY("noextract", OPT_NO_EXTRACT),
 	FUSE_OPT_KEY("extractor=", OPT_EXTRACTOR),
 	FUSE_OPT_KEY("extract-timeout=", OPT_EXTRACT_TIMEOUT),
+	FUSE_OPT_KEY("index=", OPT_INDEX),
 	FUSE_OPT_KEY("nofanotify", OPT_NO_FANOTIFY),
 	FUSE_OPT_KEY("remount", OPT_REMOUNT),
 	/* Of /etc/fstab, for others than us. */
@@ -361,5 +371,6 @@ void options_free(struct options *opt)
 	free(opt->mountpoint);
 	free(opt->policy);
 	free(opt->extractor);
+	free(opt->index);
 	fuse_opt_free_args(&opt->fuse_args);
 }

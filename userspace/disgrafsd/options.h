@@ -13,6 +13,7 @@ struct options {
 	bool extract;			/* look into files, with: */
 	char *extractor;
 	unsigned int extract_timeout;	/* seconds */
+	char *index;			/* NULL: as it is; "sqlite", or an URI */
 	bool module;
 	bool foreground;
 	bool share_graph;

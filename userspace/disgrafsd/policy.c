@@ -33,12 +33,13 @@ struct policy {
 	int backing_map;	/* -1: the policy has none */
 	pthread_t binder;
 	void (*done)(void);	/* called by it at last */
+	bool shared;		/* others change files, and may not be heard for a while */
 	bool binding;		/* there is a binder to wait for */
 	uint64_t conn;
 	atomic_bool bound;	/* @conn is good */
 };
 
-struct policy *policy_load(const char *mountpoint, const char *name)
+struct policy *policy_load(const char *mountpoint, const char *name, bool shared)
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
 	int ret;
@@ -46,6 +47,7 @@ struct policy *policy_load(const char *mountpoint, const char *name)
 	if (!policy)
 		return NULL;
 	policy->name = name;
+	policy->shared = shared;
 	policy->backing_map = -1;
 	policy->mount_fd = open(mountpoint, O_PATH | O_CLOEXEC);
 	policy->ef = extfuse_open();
@@ -79,8 +81,8 @@ static void *bind_mount(void *arg)
 	struct policy *policy = arg;
 	int ret;
 
-	ret = extfuse_bind(policy->ef, policy->mount_fd, policy->name, KEEP_FOREVER, false,
-			   &policy->conn);
+	ret = extfuse_bind(policy->ef, policy->mount_fd, policy->name,
+			   policy->shared ? 0 : KEEP_FOREVER, false, &policy->conn);
 	if (ret < 0)
 		log_msg(LOG_WARNING, "policy %s: %s: serving as a plain FUSE file system",
 			policy->name, extfuse_error(policy->ef));

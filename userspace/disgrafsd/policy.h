@@ -13,8 +13,9 @@ struct policy;
 /*
  * Loads the policy @name for the mount at @mountpoint. NULL, after saying why
  * in one line, when the mount has to do without. @name must stay.
+ * @shared: validities count, because others change files as well.
  */
-struct policy *policy_load(const char *mountpoint, const char *name);
+struct policy *policy_load(const char *mountpoint, const char *name, bool shared);
 /*
  * Binds the mount, in a thread of its own: it can be bound only once it is served.
  * @done is called when that is over, however it went.

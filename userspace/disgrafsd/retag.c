@@ -23,6 +23,7 @@
 
 #include "graphname.h"
 #include "index.h"
+#include "peers.h"
 #include "tagging.h"
 #include "vnode.h"
 
@@ -286,6 +287,7 @@ static int retag(struct graph *graph, fuse_req_t req, const char *path, uint64_t
 	if (ret == 0) {
 		tagging_path_changed(fs, fd, dir_fd, slash ? slash + 1 : path);
 		invalidate(fs, &st);
+		peers_file(fs, &st, false);
 	}
 	if (fd >= 0)
 		close(fd);

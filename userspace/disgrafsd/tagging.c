@@ -16,11 +16,19 @@
 /* Names of one file that are reported at a time; hardly any file has more. */
 #define MAX_NAMES 64
 
+/* Changes that the database did not get, and those that a rebuild is about to find. */
+static _Atomic bool missed, catching_up;
+
 /* Once, not for every file while the disk is full. */
 static void complain(struct disgrafsd *fs, int err)
 {
 	static _Atomic bool said;
 
+	/* It is said that it is away, and when it is back all files are looked at. */
+	if (err == -EHOSTDOWN) {
+		missed = true;
+		return;
+	}
 	if (err < 0 && !atomic_exchange(&said, true))
 		log_msg(LOG_ERR, "%s/" INDEX_DIR ": %s: tags may be missing from the graph until "
 			"'disgrafs reindex'", fs->opt.lower, index_error(fs->index));
@@ -282,7 +290,11 @@ static void *rebuild(void *arg)
 
 	do {
 		asked = rebuilds;
+		if (atomic_exchange(&missed, false))
+			catching_up = true;
 		ret = index_rebuild(root, NULL, NULL);
+		if (ret == 0)
+			catching_up = false;
 		if (ret < 0)
 			log_msg(LOG_ERR, "cannot rebuild the index: %s", strerror(-ret));
 	} while (atomic_fetch_sub(&rebuilds, asked) != asked);
@@ -309,6 +321,16 @@ static void start_rebuild(struct disgrafsd *fs)
 	pthread_attr_destroy(&attr);
 }
 
+bool tagging_is_behind(void)
+{
+	return missed || catching_up;
+}
+
+bool tagging_is_stale(struct disgrafsd *fs)
+{
+	return !rebuilds && (tagging_is_behind() || index_is_marked(fs->index));
+}
+
 void tagging_missed(struct disgrafsd *fs)
 {
 	if (fs->index)
@@ -328,7 +350,7 @@ void tagging_start(struct disgrafsd *fs)
 {
 	unsigned int state;
 
-	fs->index = index_open(fs->nodes.root->fd, INDEX_WRITE | INDEX_CREATE);
+	fs->index = index_open(fs->nodes.root->fd, INDEX_WRITE | INDEX_CREATE | INDEX_LATER);
 	if (!fs->index) {
 		log_msg(LOG_WARNING, "%s/" INDEX_DIR ": %s: serving without a graph",
 			fs->opt.lower, index_error(NULL));
@@ -337,7 +359,8 @@ void tagging_start(struct disgrafsd *fs)
 	state = index_state(fs->index);
 	index_serve(fs->index);
 	queue.running = !pthread_create(&queue.thread, NULL, recorder, fs);
-	if (!state)
+	/* Where it is shared, whoever is connected sees to that. */
+	if (!state || index_tree(fs->index))
 		return;
 	log_msg(LOG_NOTICE, "%s/" INDEX_DIR ": the index is %s: rebuilding it in the background",
 		fs->opt.lower, state & INDEX_NEW ? "new" : state & INDEX_UNCLEAN ?

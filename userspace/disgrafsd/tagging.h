@@ -32,6 +32,10 @@ void tagging_path_changed(struct disgrafsd *fs, int fd, int dir, const char *nam
 void tagging_names_changed(struct disgrafsd *fs, const struct index_name *names, size_t count);
 /* Something changed in LOWER that nobody will look at. */
 void tagging_missed(struct disgrafsd *fs);
+/* A change was not recorded, by whomever, and there is no rebuild yet. */
+bool tagging_is_stale(struct disgrafsd *fs);
+/* The index lacks what was changed while its database was away: no answer is right. */
+bool tagging_is_behind(void);
 /* Has the index made anew, in the background, from what is there now or later. */
 void tagging_rebuild(struct disgrafsd *fs);
 

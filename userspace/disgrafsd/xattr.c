@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 
 #include "links.h"
+#include "peers.h"
 #include "tagging.h"
 #include "vnode.h"
 
@@ -93,6 +94,7 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 			drop_set_gid(req, node);
 		if (is_indexed(name))
 			tagging_file_changed(fs, node);
+		peers_node(fs, node, false);
 		fuse_reply_err(req, 0);
 	}
 	node_put(&fs->nodes, node);
@@ -186,6 +188,7 @@ void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 	} else {
 		if (is_indexed(name))
 			tagging_file_changed(fs, node);
+		peers_node(fs, node, false);
 		fuse_reply_err(req, 0);
 	}
 	node_put(&fs->nodes, node);

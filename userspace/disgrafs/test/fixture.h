@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An empty directory with an index, in which a test runs. After the other headers. */
+/*
+ * An empty directory with an index, in which a test runs. After the other headers.
+ * $DISGRAFS_TEST_DATABASE, the URI of a PostgreSQL database, has the index there.
+ */
 #ifndef TEST_FIXTURE_H
 #define TEST_FIXTURE_H
 
 static char top[64];
 static int root = -1;
 static struct tagindex *idx;
+
+/* For what is SQLite's own. */
+static inline void needs_sqlite(void)
+{
+	if (getenv("DISGRAFS_TEST_DATABASE"))
+		skip();
+}
 
 static int setup(void **state)
 {
@@ -14,7 +24,12 @@ static int setup(void **state)
 	if (!mkdtemp(top) || chdir(top) < 0)
 		return -1;
 	root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (getenv("DISGRAFS_TEST_DATABASE") &&
+	    index_set_database(root, getenv("DISGRAFS_TEST_DATABASE")) < 0)
+		return -1;
 	idx = index_open(root, INDEX_WRITE | INDEX_CREATE);
+	if (!idx)
+		fprintf(stderr, "# %s\n", index_error(NULL));
 	return idx ? 0 : -1;
 }
 

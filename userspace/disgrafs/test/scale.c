@@ -22,10 +22,8 @@ static unsigned int seed = 1;
 
 static void sql(const char *text)
 {
-	char *error = NULL;
-
-	if (sqlite3_exec(idx->db, text, NULL, NULL, &error) != SQLITE_OK) {
-		fprintf(stderr, "%s: %s\n", text, error);
+	if (db_exec(idx->db, text) < 0) {
+		fprintf(stderr, "%s: %s\n", text, idx->db->error);
 		exit(1);
 	}
 }

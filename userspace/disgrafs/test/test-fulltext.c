@@ -157,7 +157,7 @@ static void phrases(void **state)
 		{ "a\"b", "\"a b\"" },
 		{ "", "\"\"" },
 		{ "\xe4\xb8\xad\xe6\x96\x87", "\" \xe4\xb8\xad  \xe6\x96\x87 \"" },
-		{ "\xe4\xb8", "\"\xe4\xb8\"" },
+		{ "\xe4\xb8", "\"  \"" },
 	};
 	char *phrase;
 	size_t i;

@@ -301,6 +301,7 @@ static void damaged(void **state)
 	int fd;
 
 	(void)state;
+	needs_sqlite();
 	tag("f", "t");
 	index_close(idx);
 	idx = NULL;
@@ -323,6 +324,7 @@ static void states(void **state)
 	struct tagindex *server;
 
 	(void)state;
+	needs_sqlite();
 	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
 	server = index_open(root, INDEX_WRITE);
 	assert_int_equal(index_state(server), 0);
