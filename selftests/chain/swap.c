@@ -438,6 +438,7 @@ int main(int argc, char **argv)
 	    ALWAYS_ASKED | ALWAYS_HEARS | ONE_ONLY, false);
 	try("chains in turn: callbacks of one request belong together", chains,
 	    ALWAYS_ASKED | ALWAYS_HEARS, false);
+	bind_to("swap-a");
 	try("the old policy is unloaded", unload_old, ALWAYS_ASKED | ONE_ONLY, false);
 	if (!policies[A1].link)
 		attach(&policies[A1]);
