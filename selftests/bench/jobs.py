@@ -12,7 +12,7 @@ from mounts import LL_MDCACHE, LL_TTL0, MOUNT, NATIVE, OWN, RAM, TTL0, Requests,
 SRC = f"{RAM}/src"
 DIR = f"{MOUNT}/jobs"
 CONFIGURATIONS = (NATIVE, TTL0, OWN, "disgrafsd, ttl 0", LL_MDCACHE, LL_TTL0,
-                  "passthrough_hp, passthrough, ttl 0", "passthrough_hp, passthrough",
+                  "passthrough_hp, passthrough, ttl 0",
                   "passthrough_hp 3.18, passthrough, ttl 0, io_uring")
 # 170 files of the kernel's source, and a part of Lua's: a compiler is slow when emulated
 TREE = ("tools/lib/api", "tools/lib/subcmd", "tools/lib/perf", "tools/lib/thermal",
@@ -33,8 +33,9 @@ JOBS = (
     ("sqlite", f"sqlite3 {DIR}/db <{SRC}/load.sql >/dev/null", 0),
     ("tag-query", "", 1),
 )
-SCAN = f"getfattr -R --absolute-names -n user.xdg.tags {DIR}/tree 2>/dev/null | grep -c blue"
-GRAPH = f"ls {MOUNT}/.graph/tags/blue | grep -c ."
+SCAN = (f"[ $(getfattr -R --absolute-names -n user.xdg.tags {DIR}/tree 2>/dev/null |"
+        f" grep -c blue) = {TAGGED // 2} ]")
+GRAPH = f"[ $(ls {MOUNT}/.graph/tags/blue | wc -l) = {TAGGED // 2} ]"
 
 
 def prepare():

@@ -653,7 +653,7 @@ int main(int argc, char **argv)
 		make_many(w.name);
 		fewer = ops[i].fewer;
 		w.calls = calls / fewer ?: 1;
-		w.warm_up = 2 * NR_FILES / fewer / threads ?: 1;
+		w.warm_up = NR_FILES / fewer / threads ?: 1;
 		error = measure(w, threads, &cost);
 		if (error)
 			printf("%s\t-\t%s\n", w.name, strerror(error));
