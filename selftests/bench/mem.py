@@ -8,6 +8,7 @@ entry takes there is that divided by the number of entries."""
 
 import json
 import os
+import time
 
 from mounts import FOREVER, LL_MDCACHE, LL_TTL0, MOUNT, NATIVE, OWN, TTL0, attempt, daemon_pids, \
     run, say, write
@@ -49,8 +50,13 @@ def map_bytes():
 
 
 def drop_caches():
+    """What was dropped is freed when RCU says so: until it gets no less."""
     run("sync")
-    write("/proc/sys/vm/drop_caches", "3")
+    before, now = 0, kernel_bytes()
+    while now != before:
+        write("/proc/sys/vm/drop_caches", "3")
+        time.sleep(1)
+        before, now = now, min(now, kernel_bytes())
 
 
 def snapshot(configuration):

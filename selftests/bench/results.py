@@ -73,7 +73,9 @@ def bars(results):
             if peer and operation != "tag-query":
                 yield Bar(suite, operation, TTL0, "the best peer",
                           ratio(cost[suite], operation, TTL0, peer), 1.0)
-    for operation in cost.get("ops", {}).get(LL_ABSENT, ()):
+    if LL_TTL0 not in cost.get("ops", {}):
+        return
+    for operation in cost["ops"].get(LL_ABSENT, ()):
         yield Bar("ops", operation, LL_TTL0, LL_ABSENT,
                   ratio(cost["ops"], operation, LL_TTL0, LL_ABSENT), 1.0)
 
