@@ -55,7 +55,10 @@ demo:
 	selftests/demo/run
 
 bench:
-	KERNEL=$(KERNEL) selftests/bench/run
+	KERNEL=$(KERNEL) ONLY=$(ONLY) selftests/bench/run
+
+bench-plot:
+	selftests/bench/plot
 
 bench-profile:
 	@[ -n "$(OP)" ] || { echo 'make bench-profile OP=stat: which operation?' >&2; exit 2; }
@@ -80,8 +83,11 @@ help:
 	@echo
 	@echo 'Testing, in a guest that is made under build/vm on first use:'
 	@echo '  demo            what the module does, on real trees'
-	@echo '  bench           what calls cost on ext4, daemons, and with the module, on both'
-	@echo '                  kernels or that of KERNEL=; into build/bench/'
+	@echo '  bench           what calls, programs, reads and writes, and memory cost on ext4,'
+	@echo '                  daemons, and with the module, on both kernels or that of KERNEL=,'
+	@echo '                  or only ONLY=ops|jobs|fio|mem of it; into build/bench/. Fails if a'
+	@echo '                  bar is not met'
+	@echo '  bench-plot      draws that: build/bench/KERNEL/SUITE.svg'
 	@echo '  bench-profile   which functions of the kernel the instructions of OP= are in, on'
 	@echo '                  ext4 and with the module'
 	@echo '  check           unit, style, vm, bars and kernel, then one line of totals'
@@ -102,4 +108,4 @@ help:
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
 .PHONY: setup check check-unit check-style check-vm check-bars check-kernel
-.PHONY: check-hazards check-debug demo bench bench-profile clean distclean help
+.PHONY: check-hazards check-debug demo bench bench-plot bench-profile clean distclean help

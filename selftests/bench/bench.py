@@ -1,153 +1,129 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""bench.py [CALLS]: what single calls cost on ext4, on FUSE daemons as they are, and
-with the module; in a guest that counts instructions. Prints JSON; progress goes to
-standard error.
+"""bench.py [-c CALLS] SUITE...: measures in a guest what file operations cost on ext4, on
+FUSE daemons as they are, and with the module. Suites: ops, jobs, fio, mem, which need
+a guest that counts instructions; threads, which needs one with four CPUs; profile: which
+functions of the kernel the instructions of those operations are in that do not meet
+their bars (after ops). Prints a line of JSON for each suite
+and again as it grows; progress goes to standard
+error.
 
-bench.py --profile OPERATION [CONFIGURATION...]: which functions of the kernel the
-instructions of one call are in, on ext4 and with the module, or as told."""
+bench.py --profile OPERATION [CONFIGURATION...]: the same for that operation, on ext4 and
+with the module, or as told."""
 
-import collections
+import argparse
 import json
 import os
 import re
 import subprocess
 import sys
-import time
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-LOWER = "/mnt/scratch/bench"
-MOUNT = "/mnt/bench"
-TRACE = "/sys/kernel/tracing/events/fuse/fuse_request_send"
-FOREVER = "4294967.295"
+import calls
+import fio
+import jobs
+import mem
+import results
+from calls import result_of
+from mounts import HERE, LL_MDCACHE, MOUNT, NATIVE, OWN, TTL0, available, make_lower, run, say, \
+    served
 
-LL = (f"{HERE}/passthrough_ll", "-o")
-# what looks into written files in the background would be measured with the calls
-DISGRAFSD = ("disgrafsd", "--no-extract")
-Configuration = collections.namedtuple("Configuration", "name daemon bind", defaults=(None, None))
-CONFIGURATIONS = (
-    Configuration("ext4"),
-    Configuration("passthrough_ll, ttl 0", (*LL, f"source={LOWER},timeout=0,cache=never,xattr")),
-    Configuration("passthrough_ll, defaults", (*LL, f"source={LOWER},xattr")),
-    Configuration("passthrough_ll, cache=always",
-                  (*LL, f"source={LOWER},cache=always,timeout=86400,xattr,writeback")),
-    Configuration("passthrough_ll, ttl 0, mdcache",
-                  (*LL, f"source={LOWER},timeout=0,cache=never,xattr"), "mdcache"),
-    Configuration("disgrafsd, ttl 0", (*DISGRAFSD, "--no-module", "--ttl", "0", LOWER)),
-    Configuration("disgrafsd", (*DISGRAFSD, "--no-module", LOWER)),
-    Configuration("disgrafsd, ttl 0, module", (*DISGRAFSD, "--ttl", "0", LOWER)),
-    Configuration("disgrafsd, module", (*DISGRAFSD, LOWER)),
-)
-
-PROFILED = ("ext4", "disgrafsd, ttl 0, module", "disgrafsd, module")
+PROFILED_CALLS = 16000
 
 
-def run(*command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+def load_module():
+    if not os.path.exists("/sys/module/extfuse"):
+        run("modprobe", "extfuse")
+        run("extfusectl", "policy", "load", "mdcache")
 
 
-def write(path, text):
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
+def functions(text, times):
+    """What `profile` prints, so many times as much."""
+    rows = [(name, round(float(cost) * times, 1)) for cost, name in
+            re.findall(r"^ *([\d.]+) +[\d.]+%  (.*)$", text, re.MULTILINE)]
+    return {"total": rows[0][1], "functions": [{"name": n, "cost": c} for n, c in rows[1:16]]}
 
 
-def bindings():
-    return [b for b in json.loads(run("extfusectl", "list", "--json"))
-            if MOUNT in json.dumps(b)]
+def profile(configuration, operation):
+    say(f"profile: {operation}: {configuration.name}")
+    # so many that what ops prepares does not count, but not a gigabyte
+    made = PROFILED_CALLS // (16 if "-1m" in operation else 1)
+    with served(configuration):
+        done = subprocess.run((f"{HERE}/profile", str(made), f"{HERE}/ops", MOUNT, str(made),
+                               operation), check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    # of calls that cost much ops makes fewer
+    fewer = made / result_of(done.stdout, {}).get("calls", made)
+    return {"name": configuration.name, "operation": operation,
+            **functions(done.stderr, fewer)}
 
 
-def until(what, function):
-    for _ in range(100):
-        if function():
-            return
-        time.sleep(0.1)
-    sys.exit(f"bench.py: {what}")
+def profile_suite(wanted):
+    """wanted: (operation, name of configuration)"""
+    by_name = {c.name: c for c in available()}
+    yield {"suite": "profile", "unit": "instructions", "calls": PROFILED_CALLS,
+           "configurations": [profile(by_name[name], operation) for operation, name in wanted]}
 
 
-def serve(configuration):
-    subprocess.run((*configuration.daemon, MOUNT), check=True)
-    until("nothing is mounted", lambda: os.path.ismount(MOUNT))
-    if configuration.bind:
-        run("extfusectl", "bind", MOUNT, configuration.bind, "--ttl", FOREVER)
-    elif "module" in configuration.name:
-        until("the mount is not bound", bindings)
+def missed(ops):
+    """Each operation that misses a bar, on ext4 and where it misses it."""
+    wanted = []
+    for bar in results.bars({"ops": ops}):
+        if bar.met or bar.configuration not in (OWN, TTL0, LL_MDCACHE):
+            continue
+        for pair in ((bar.operation, NATIVE), (bar.operation, bar.configuration)):
+            if pair not in wanted:
+                wanted.append(pair)
+    return wanted
 
 
-def answered():
-    """Opcode -> requests that the module answered on the mount."""
-    if not bindings():
-        return {}
-    (stats,) = json.loads(run("extfusectl", "stats", MOUNT, "--json"))
-    return {op["opcode"]: op["answered"] for op in stats["ops"]}
+failures = []
 
 
-def requests_of(function):
-    """What function returns, and how many requests of each opcode reached the daemon."""
-    before = answered()
-    write(f"{TRACE}/trigger", "hist:keys=opcode")
+def show(suite):
+    """As it grows: what was measured before something goes wrong is not lost, and other
+    suites go on."""
+    result = None
     try:
-        result = function()
-        with open(f"{TRACE}/hist", encoding="ascii") as f:
-            sent = {int(o): int(n)
-                    for o, n in re.findall(r"opcode: +(\d+) } hitcount: +(\d+)", f.read())}
-    finally:
-        write(f"{TRACE}/trigger", "!hist:keys=opcode")
-    after = answered()
-    for opcode in sent:
-        sent[opcode] -= after.get(opcode, 0) - before.get(opcode, 0)
-    return result, {str(opcode): count for opcode, count in sorted(sent.items()) if count}
-
-
-def operations(directory, calls):
-    rows = [line.split("\t") for line in run(f"{HERE}/ops", directory, calls).splitlines()]
-    return [{"name": name, "median": int(median), "mean": int(mean), "p99": int(p99)}
-            for name, median, mean, p99 in rows]
-
-
-def measure(configuration, calls):
-    print(f"==> {configuration.name}", file=sys.stderr)
-    if not configuration.daemon:
-        return {"name": configuration.name, "operations": operations(LOWER, calls)}
-    serve(configuration)
-    try:
-        result, requests = requests_of(lambda: operations(MOUNT, calls))
-    finally:
-        run("umount", MOUNT)
-    return {"name": configuration.name, "operations": result, "requests": requests}
-
-
-def profile(configuration, operation, calls="20000"):
-    print(f"\n{configuration.name}: {operation}: instructions a call", flush=True)
-    if configuration.daemon:
-        serve(configuration)
-    try:
-        subprocess.run((f"{HERE}/profile", calls, f"{HERE}/ops",
-                        MOUNT if configuration.daemon else LOWER, calls, operation),
-                       check=True, stdout=subprocess.DEVNULL, stderr=sys.stdout)
-    finally:
-        if configuration.daemon:
-            run("umount", MOUNT)
-
-
-def profiles(operation, *names):
-    for configuration in CONFIGURATIONS:
-        if configuration.name in (names or PROFILED):
-            profile(configuration, operation)
+        for result in suite:
+            print(json.dumps({**result, "kernel": os.uname().release}), flush=True)
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+        say(f"FAILED: {error}")
+        failures.append(error)
+    return result
 
 
 def main():
-    run("modprobe", "extfuse")
-    run("extfusectl", "policy", "load", "mdcache")
-    os.makedirs(LOWER, exist_ok=True)
-    os.makedirs(MOUNT, exist_ok=True)
-    if sys.argv[1:2] == ["--profile"]:
-        profiles(*sys.argv[2:])
-        return
-    calls = sys.argv[1] if len(sys.argv) > 1 else "400"
-    json.dump({"suite": "ops", "kernel": os.uname().release, "unit": "instructions",
-               "calls": int(calls), "configurations": [measure(c, calls) for c in CONFIGURATIONS]},
-              sys.stdout, indent=1)
-    print()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-c", "--calls", type=int, default=40)
+    parser.add_argument("--only", help="a pattern of configurations, besides ext4")
+    parser.add_argument("--profile", metavar="OPERATION")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+
+    run("modprobe", "fuse")
+    make_lower()
+    configurations = [c for c in available()
+                      if c.name == NATIVE or re.search(args.only or "", c.name)]
+    if args.profile:
+        load_module()
+        pairs = [(args.profile, name) for name in args.names or (NATIVE, TTL0, OWN)]
+        show(profile_suite(pairs))
+        return len(failures) > 0
+    ops = None
+    for suite in args.names:
+        if suite == "ops":
+            ops = show(calls.suite(configurations, args.calls, load_module))
+            continue
+        load_module()
+        with_module = [c for c in configurations if "no module loaded" not in c.name]
+        show({"jobs": lambda: jobs.suite(with_module),
+              "fio": lambda: fio.suite(with_module),
+              "mem": lambda: mem.suite(with_module),
+              "threads": lambda: calls.threads_suite(with_module, args.calls),
+              "profile": lambda: profile_suite(missed(ops))}[suite]())
+    say("done")
+    return len(failures) > 0
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

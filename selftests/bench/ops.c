@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ops DIRECTORY [CALLS [OPERATION...]]: the cost of single calls on files in DIRECTORY,
- * which must be writable and is left as it was. One line per operation:
+ * ops [-s] [-t THREADS] DIRECTORY [CALLS [OPERATION...]]: the cost of single calls on
+ * files in DIRECTORY, which must be writable and is left as it was. One line per
+ * operation:
  *
- *	OPERATION<TAB>MEDIAN<TAB>MEAN<TAB>99TH PERCENTILE
+ *	OPERATION<TAB>MEDIAN<TAB>MEAN<TAB>99TH PERCENTILE<TAB>CALLS
  *
  * in nanoseconds of CLOCK_MONOTONIC. In a guest whose clock counts instructions
  * (selftests/vm/run --icount) a nanosecond is an instruction, and the cost of
- * reading the clock, which is subtracted, is the same every time.
+ * reading the clock, which is subtracted, is the same every time. An operation that
+ * fails has a line "OPERATION<TAB>-<TAB>WHY" instead.
+ *
+ * -s: print "OPERATION<TAB>warm" between warming up and measuring, and wait there and
+ * after the result for a line on standard input, so that somebody can count.
+ * -t THREADS: so many threads call at the same time, each on files of its own.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,15 +33,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NR_FILES 64
+#define NR_FILES 32
 #define NR_BIG 4
 #define BIG_SIZE (1 << 20)
 #define NR_ENTRIES 100		/* of the directory that is listed */
+#define NR_MANY 10000		/* of the large one */
+#define MAX_THREADS 16
 
 static char paths[NR_FILES][512], absent[NR_FILES][512], links[NR_FILES][512];
-static char big_paths[NR_BIG][512], entries[NR_ENTRIES][512], list_path[512];
+static char big_paths[NR_BIG][512], list_path[512], many_path[512];
 static int fds[NR_FILES], big[NR_BIG], null_fd;
-static char buf[4096], big_buf[BIG_SIZE];
+static bool made_many;
+static __thread char buf[4096];
+static char big_buf[BIG_SIZE];
 
 static void die(const char *what, const char *path)
 {
@@ -50,11 +61,16 @@ static int op_nothing(int i)
 	return 0;
 }
 
-static int op_stat(int i)
+static int stat_path(const char *path)
 {
 	struct stat st;
 
-	return stat(paths[i], &st);
+	return stat(path, &st);
+}
+
+static int op_stat(int i)
+{
+	return stat_path(paths[i]);
 }
 
 static int op_stat_absent(int i)
@@ -62,6 +78,35 @@ static int op_stat_absent(int i)
 	struct stat st;
 
 	return stat(absent[i], &st) == -1 && errno == ENOENT ? 0 : -1;
+}
+
+/* Through a symbolic link: its name is looked up, it is read, and what it names is walked to. */
+static int op_stat_link(int i)
+{
+	return stat_path(links[i]);
+}
+
+/* Nobody holds the links open, so that their entries can be dropped. */
+static int op_lstat_cold(int i)
+{
+	struct stat st;
+
+	return lstat(links[i], &st);
+}
+
+/* What this has the daemon do shall be over when the call is made. */
+static int drop_entries(int i)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	int error;
+
+	(void)i;
+	if (fd < 0)
+		return -1;
+	error = write(fd, "2", 1) != 1;
+	close(fd);
+	usleep(20000);
+	return error ? -1 : 0;
 }
 
 static int op_access(int i)
@@ -121,10 +166,10 @@ static int op_statfs(int i)
 	return statvfs(paths[i], &st);
 }
 
-/* Lists the directory, and looks at each entry if @with_stat. */
-static int list(bool with_stat)
+/* Lists the directory, which has @nr entries, and looks at each if @with_stat. */
+static int list(const char *path, int nr, bool with_stat)
 {
-	DIR *dir = opendir(list_path);
+	DIR *dir = opendir(path);
 	struct dirent *d;
 	struct stat st;
 	int n = 0;
@@ -137,19 +182,31 @@ static int list(bool with_stat)
 		n++;
 	}
 	closedir(dir);
-	return n == NR_ENTRIES + 2 ? 0 : -1;
+	return n == nr + 2 ? 0 : -1;
 }
 
 static int op_readdir(int i)
 {
 	(void)i;
-	return list(false);
+	return list(list_path, NR_ENTRIES, false);
 }
 
 static int op_readdir_stat(int i)
 {
 	(void)i;
-	return list(true);
+	return list(list_path, NR_ENTRIES, true);
+}
+
+static int op_readdir_many(int i)
+{
+	(void)i;
+	return list(many_path, NR_MANY, false);
+}
+
+static int op_readdir_stat_many(int i)
+{
+	(void)i;
+	return list(many_path, NR_MANY, true);
 }
 
 static int op_pread_big(int i)
@@ -168,6 +225,22 @@ static int op_sendfile(int i)
 
 	while (at < BIG_SIZE) {
 		if (sendfile(null_fd, big[i % NR_BIG], &at, BIG_SIZE - at) <= 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int op_splice(int i)
+{
+	static __thread int ends[2];
+	off64_t at = 0;
+
+	if (!ends[1] && pipe(ends))
+		return -1;
+	while (at < BIG_SIZE) {
+		ssize_t n = splice(big[i % NR_BIG], &at, ends[1], NULL, BIG_SIZE - at, 0);
+
+		if (n <= 0 || splice(ends[0], NULL, null_fd, NULL, n, 0) != n)
 			return -1;
 	}
 	return 0;
@@ -283,6 +356,7 @@ static const struct {
 	{ "getxattr-absent", op_getxattr_absent, NULL, 1 },
 	{ "listxattr", op_listxattr, NULL, 1 },
 	{ "readlink", op_readlink, NULL, 1 },
+	{ "symlink-walk", op_stat_link, NULL, 1 },
 	{ "open-close", op_open_close, NULL, 1 },
 	{ "pread-4k", op_pread, NULL, 1 },
 	{ "pwrite-4k", op_pwrite, NULL, 1 },
@@ -293,6 +367,7 @@ static const struct {
 	{ "pread-1m", op_pread_big, NULL, 8 },
 	{ "pwrite-1m", op_pwrite_big, NULL, 8 },
 	{ "sendfile-1m", op_sendfile, NULL, 8 },
+	{ "splice-1m", op_splice, NULL, 8 },
 	{ "mmap-fault", op_mmap_fault, NULL, 1 },
 	{ "copy-64k", op_copy_file_range, NULL, 8 },
 	{ "fsync", op_fsync, op_pwrite, 8 },
@@ -303,6 +378,10 @@ static const struct {
 	{ "rmdir", op_rmdir, new_dir, 1 },
 	{ "chmod", op_chmod, NULL, 1 },
 	{ "truncate", op_truncate, NULL, 1 },
+	{ "cold-lstat", op_lstat_cold, drop_entries, 8 },
+	/* last: some daemons are slower with that many files, whatever the operation */
+	{ "readdir-10000", op_readdir_many, NULL, 100 },
+	{ "readdir-stat-10000", op_readdir_stat_many, NULL, 200 },
 };
 
 static uint64_t now(void)
@@ -335,33 +414,127 @@ struct cost {
 	uint64_t median, mean, p99;
 };
 
-/* Of @calls calls, of those of @name's. */
-static struct cost measure(int (*call)(int), int (*before)(int), int calls, int warm_up,
-			   const char *name)
+/* What a thread does: calls, of which it measures all but the first ones. */
+struct work {
+	const char *name;
+	int (*call)(int i);
+	int (*before)(int i);
+	int calls, warm_up, first, stride, error;
+	uint64_t *t;
+};
+
+static pthread_barrier_t barrier;
+static bool stepwise;
+
+static int call_once(const struct work *w, int i, uint64_t *t)
 {
-	uint64_t *t = calloc(calls, sizeof(*t)), start, sum = 0;
-	struct cost cost;
+	int file = (w->first + i * w->stride) % NR_FILES;
+	uint64_t start;
+
+	errno = 0;
+	if (w->before && w->before(file))
+		return errno ?: EPROTO;
+	wander();
+	start = now();
+	if (w->call(file))
+		return errno ?: EPROTO;
+	*t = now() - start;
+	return 0;
+}
+
+/* Waits for whoever counts. */
+static void step(const char *name, const char *what)
+{
+	char line[8];
+
+	if (!stepwise)
+		return;
+	if (what)
+		printf("%s\t%s\n", name, what);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		exit(1);
+}
+
+static void *work(void *arg)
+{
+	struct work *w = arg;
+	uint64_t ignored;
 	int i;
 
-	if (!t)
-		die("calloc", name);
-	/* twice round to warm up: the caches under test learn from the first calls */
-	for (i = -warm_up; i < calls; i++) {
-		int file = (i + warm_up) % NR_FILES;
+	/* the caches under test learn from the first calls */
+	for (i = 0; i < w->warm_up && !w->error; i++)
+		w->error = call_once(w, i, &ignored);
+	pthread_barrier_wait(&barrier);
+	if (!w->first)
+		step(w->name, "warm");
+	pthread_barrier_wait(&barrier);
+	for (i = 0; i < w->calls && !w->error; i++)
+		w->error = call_once(w, w->warm_up + i, &w->t[i]);
+	return NULL;
+}
 
-		if (before && before(file))
-			die(name, paths[file]);
-		wander();
-		start = now();
-		if (call(file))
-			die(name, paths[file]);
-		if (i >= 0)
-			sum += t[i] = now() - start;
+/* @w: what each of @threads threads does. Returns 0 or an errno. */
+static int measure(struct work w, int threads, struct cost *cost)
+{
+	struct work works[MAX_THREADS];
+	pthread_t ids[MAX_THREADS];
+	int i, nr = w.calls * threads, error = 0;
+	uint64_t *t = calloc(nr, sizeof(*t)), sum = 0;
+
+	if (!t)
+		die("calloc", w.name);
+	pthread_barrier_init(&barrier, NULL, threads);
+	for (i = 0; i < threads; i++) {
+		works[i] = w;
+		works[i].first = i;
+		works[i].stride = threads;
+		works[i].t = t + i * w.calls;
 	}
-	qsort(t, calls, sizeof(*t), by_value);
-	cost = (struct cost){ t[calls / 2], sum / calls, t[calls * 99 / 100] };
+	for (i = 1; i < threads; i++) {
+		if (pthread_create(&ids[i], NULL, work, &works[i]))
+			die("pthread_create", w.name);
+	}
+	work(&works[0]);
+	for (i = 0; i < threads; i++) {
+		if (i)
+			pthread_join(ids[i], NULL);
+		error = error ?: works[i].error;
+	}
+	pthread_barrier_destroy(&barrier);
+	for (i = 0; i < nr; i++)
+		sum += t[i];
+	qsort(t, nr, sizeof(*t), by_value);
+	*cost = (struct cost){ t[nr / 2], sum / nr, t[nr * 99 / 100] };
 	free(t);
-	return cost;
+	return error;
+}
+
+/* A directory of @nr empty files. */
+static void fill(const char *path, int nr)
+{
+	char entry[600];
+	int i;
+
+	if (mkdir(path, 0755))
+		die("mkdir", path);
+	for (i = 0; i < nr; i++) {
+		snprintf(entry, sizeof(entry), "%s/entry-%05d", path, i);
+		if (mknod(entry, S_IFREG | 0644, 0))
+			die("mknod", entry);
+	}
+}
+
+static void empty(const char *path, int nr)
+{
+	char entry[600];
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		snprintf(entry, sizeof(entry), "%s/entry-%05d", path, i);
+		unlink(entry);
+	}
+	rmdir(path);
 }
 
 static void prepare(const char *dir)
@@ -389,13 +562,8 @@ static void prepare(const char *dir)
 			die("create", big_paths[i]);
 	}
 	snprintf(list_path, sizeof(list_path), "%s/list", dir);
-	if (mkdir(list_path, 0755))
-		die("mkdir", list_path);
-	for (i = 0; i < NR_ENTRIES; i++) {
-		snprintf(entries[i], sizeof(entries[i]), "%s/list/entry-%03d", dir, i);
-		if (mknod(entries[i], S_IFREG | 0644, 0))
-			die("mknod", entries[i]);
-	}
+	fill(list_path, NR_ENTRIES);
+	snprintf(many_path, sizeof(many_path), "%s/many", dir);
 	null_fd = open("/dev/null", O_WRONLY);
 	if (null_fd < 0)
 		die("open", "/dev/null");
@@ -418,45 +586,80 @@ static void clean_up(void)
 		close(big[i]);
 		unlink(big_paths[i]);
 	}
-	for (i = 0; i < NR_ENTRIES; i++)
-		unlink(entries[i]);
-	rmdir(list_path);
+	empty(list_path, NR_ENTRIES);
+	if (made_many)
+		empty(many_path, NR_MANY);
 }
 
-static bool is_wanted(const char *name, int argc, char **argv)
+static bool is_wanted(const char *name, char **wanted)
 {
-	int i;
+	char **w;
 
-	for (i = 3; i < argc; i++) {
-		if (!strcmp(argv[i], name))
+	for (w = wanted; *w; w++) {
+		if (!strcmp(*w, name))
 			return true;
 	}
-	return argc <= 3;
+	return !*wanted;
+}
+
+/* The large directory takes long to make: it may be there before, to be used again. */
+static void make_many(const char *name)
+{
+	if (strstr(name, "10000") && mkdir(many_path, 0755) == 0) {
+		rmdir(many_path);
+		fill(many_path, NR_MANY);
+		made_many = true;
+	}
+}
+
+static void print(const char *name, const struct cost *cost, const struct cost *clock, int calls)
+{
+	printf("%s\t%lld\t%lld\t%lld\t%d\n", name, (long long)(cost->median - clock->median),
+	       (long long)(cost->mean - clock->median), (long long)(cost->p99 - clock->median), calls);
 }
 
 int main(int argc, char **argv)
 {
-	int calls = argc > 2 ? atoi(argv[2]) : 1000;
+	int c, calls, fewer, error, threads = 1;
+	bool asked = false, usage = false;
 	struct cost clock, cost;
-	int fewer;
 	size_t i;
 
-	if (argc < 2 || calls < 1) {
-		fprintf(stderr, "usage: ops DIRECTORY [CALLS [OPERATION...]]\n");
+	while ((c = getopt(argc, argv, "st:")) != -1) {
+		if (c == 's')
+			asked = true;
+		else if (c == 't')
+			threads = atoi(optarg);
+		else
+			usage = true;
+	}
+	argv += optind;
+	calls = argv[0] && argv[1] ? atoi(argv[1]) : 1000;
+	if (usage || !argv[0] || calls < 1 || threads < 1 || threads > MAX_THREADS) {
+		fprintf(stderr,
+			"usage: ops [-s] [-t THREADS] DIRECTORY [CALLS [OPERATION...]]\n");
 		return 2;
 	}
-	prepare(argv[1]);
-	clock = measure(op_nothing, NULL, calls, 2 * NR_FILES, "clock");
+	prepare(argv[0]);
+	measure((struct work){ .name = "clock", .call = op_nothing, .calls = calls,
+			       .warm_up = NR_FILES }, 1, &clock);
+	stepwise = asked;
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		if (!is_wanted(ops[i].name, argc, argv))
+		struct work w = { .name = ops[i].name, .call = ops[i].call,
+				  .before = ops[i].before };
+
+		if (argv[1] && !is_wanted(w.name, argv + 2))
 			continue;
+		make_many(w.name);
 		fewer = ops[i].fewer;
-		cost = measure(ops[i].call, ops[i].before, calls / fewer ?: 1,
-			       2 * NR_FILES / fewer, ops[i].name);
-		printf("%s\t%lld\t%lld\t%lld\n", ops[i].name,
-		       (long long)(cost.median - clock.median),
-		       (long long)(cost.mean - clock.median),
-		       (long long)(cost.p99 - clock.median));
+		w.calls = calls / fewer ?: 1;
+		w.warm_up = NR_FILES / fewer / threads ?: 1;
+		error = measure(w, threads, &cost);
+		if (error)
+			printf("%s\t-\t%s\n", w.name, strerror(error));
+		else
+			print(w.name, &cost, &clock, w.calls * threads);
+		step(w.name, NULL);
 	}
 	clean_up();
 	return 0;
