@@ -69,7 +69,7 @@ enum { WRITES = MOVED };
 /* ... and for a question. */
 enum { STAMP, STAMP_ALL, MASK };
 
-struct node_key {
+struct attr_key {
 	__u64 conn, nodeid;
 	__u32 uid, gid;		/* 0 under default_permissions */
 };
@@ -140,7 +140,7 @@ struct set {
 };
 
 struct attr_way {
-	struct node_key key;
+	struct attr_key key;
 	struct attr_val val;
 };
 
@@ -310,7 +310,7 @@ static __always_inline void bump(__u64 *slot, __u64 by)
 
 /* Keys */
 
-static __always_inline void node_key(struct node_key *key, const struct extfuse_req *req,
+static __always_inline void node_key(struct attr_key *key, const struct extfuse_req *req,
 				     __u64 nodeid)
 {
 	bool shared = req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS;
@@ -363,7 +363,7 @@ static __always_inline __u64 sum_begin(__u64 a, __u64 b)
 	return sum_add(seed + a, b);
 }
 
-static __always_inline __u64 attr_head_sum(const struct attr_val *val, const struct node_key *key)
+static __always_inline __u64 attr_head_sum(const struct attr_val *val, const struct attr_key *key)
 {
 	__u64 sum = sum_begin(key->conn, key->nodeid);
 
@@ -474,8 +474,9 @@ static __noinline int claim(struct set *set, __u32 tag)
  * key; the upper half says which set, the lower which in the set. A set may have
  * a key twice, when two put it there at once: the first one counts.
  */
-#define DEFINE_TABLE(name, map, sets, key_t, val_t)					\
-static __always_inline struct val_t *find_##name(const struct key_t *key, __u64 hash)	\
+#define DEFINE_TABLE(name, map, sets)							\
+static __always_inline struct name##_val *find_##name(const struct name##_key *key,	\
+						      __u64 hash)			\
 {											\
 	__u32 index = (hash >> 32) & ((sets) - 1);					\
 	struct name##_set *set = bpf_map_lookup_elem(&(map), &index);			\
@@ -491,8 +492,8 @@ static __always_inline struct val_t *find_##name(const struct key_t *key, __u64 
 	return &set->way[way].val;							\
 }											\
 											\
-static __always_inline void keep_##name(const struct key_t *key, __u64 hash,		\
-					const struct val_t *val)			\
+static __always_inline void keep_##name(const struct name##_key *key, __u64 hash,	\
+					const struct name##_val *val)			\
 {											\
 	__u32 index = (hash >> 32) & ((sets) - 1);					\
 	struct name##_set *set = bpf_map_lookup_elem(&(map), &index);			\
@@ -507,11 +508,11 @@ static __always_inline void keep_##name(const struct key_t *key, __u64 hash,		\
 	set->way[way].val = *val;							\
 }
 
-DEFINE_TABLE(attr, attrs, SETS, node_key, attr_val)
-DEFINE_TABLE(name, names, SETS, name_key, name_val)
-DEFINE_TABLE(data, data, DATA_SETS, data_key, data_val)
+DEFINE_TABLE(attr, attrs, SETS)
+DEFINE_TABLE(name, names, SETS)
+DEFINE_TABLE(data, data, DATA_SETS)
 
-static __always_inline __u64 node_hash(const struct node_key *key)
+static __always_inline __u64 node_hash(const struct attr_key *key)
 {
 	return mix(key->conn ^ mix(key->uid, key->gid), key->nodeid);
 }
@@ -590,7 +591,7 @@ struct backed {
  * others do not get them. @ttl receives what the daemon last allowed, also if the
  * attributes are not true any more.
  */
-static __always_inline __s64 serve_attr(const struct node_key *key, struct fuse_attr *attr,
+static __always_inline __s64 serve_attr(const struct attr_key *key, struct fuse_attr *attr,
 					struct backed *backed, __u64 *ttl)
 {
 	struct attr_val *val = find_attr(key, node_hash(key));
@@ -675,7 +676,7 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 				       const struct fuse_attr *attr, __u64 ttl, __u64 stamp)
 {
 	struct attr_val val = {};
-	struct node_key key;
+	struct attr_key key;
 	__u64 now;
 
 	if (ACTIVE(stamp) || (!ttl && !req->ttl) || (nodeid & EXTFUSE_NODEID_UNCACHED) ||
@@ -700,7 +701,7 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 	     struct fuse_attr_out *out)
 {
 	struct backed backed = {};
-	struct node_key key;
+	struct attr_key key;
 	__s64 valid;
 
 	if (uncached(req))
@@ -788,7 +789,7 @@ static __always_inline void note_name(const struct extfuse_req *req, const struc
 SEC("struct_ops/lookup")
 int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out)
 {
-	struct node_key node;
+	struct attr_key node;
 	struct name_key key;
 	struct name_val val;
 	__s64 valid, left;
@@ -1367,7 +1368,7 @@ static __always_inline __u64 data_expires(const struct extfuse_req *req, bool no
 	__u64 now = bpf_ktime_get_ns();
 	struct fuse_attr attr;
 	struct attr_val *val;
-	struct node_key key;
+	struct attr_key key;
 	__u64 expires, ttl = 0;
 	struct backed backed;
 
