@@ -15,7 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fold.h"
 #include "fulltext.h"
+#include "traits.h"
 
 /* Nodes a transaction: others wait no longer than that takes. */
 #define SCAN_BATCH 4096
@@ -168,6 +170,7 @@ static int add_fact(struct tagindex *index, int64_t node, const struct index_fac
 static int set_facts(struct tagindex *index, const struct index_job *job,
 		     const struct index_findings *found)
 {
+	struct index_fact keyword;
 	size_t i;
 	int ret;
 
@@ -178,6 +181,12 @@ static int set_facts(struct tagindex *index, const struct index_job *job,
 	ret = run1(index, ST_FACT_DROP, job->node);
 	for (i = 0; i < found->count && ret >= 0; i++)
 		ret = add_fact(index, job->node, &found->fact[i]);
+	for (i = 0; i < found->keywords && ret >= 0; i++) {
+		keyword = (struct index_fact){ TRAIT_KEYWORD, found->keyword[i].word, 0 };
+		ret = add_fact(index, job->node, &keyword);
+	}
+	if (ret >= 0)
+		ret = traits_set_found(index, job->node, found);
 	if (ret < 0)
 		return ret;
 	if (found->text_size)
@@ -196,27 +205,115 @@ int index_found(struct tagindex *index, const struct index_job *job,
 	return ret < 0 ? ret : finish(index, set_facts(index, job, found));
 }
 
+/* ---- all of one file ---- */
+
+struct keywords {
+	struct index_fact *fact;
+	size_t count;
+};
+
+static void free_keywords(struct keywords *keywords)
+{
+	while (keywords->count)
+		free((char *)keywords->fact[--keywords->count].value);
+	free(keywords->fact);
+}
+
+/* How much it says of the file, by what else has it. */
+static double weight_of(struct tagindex *index, int64_t node, const char *word)
+{
+	sqlite3_stmt *stmt = statement(index, ST_KEYWORD);
+	char *folded = fold_keyword(word);
+	double weight = 0;
+
+	if (stmt && folded) {
+		sqlite3_bind_text(stmt, 1, folded, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(stmt, 2, node);
+		if (sqlite3_step(stmt) == SQLITE_ROW)
+			weight = traits_weight(index, sqlite3_column_double(stmt, 0),
+					       sqlite3_column_int64(stmt, 1));
+		sqlite3_reset(stmt);
+		sqlite3_clear_bindings(stmt);
+	}
+	free(folded);
+	return weight;
+}
+
+static int add_keyword(struct tagindex *index, int64_t node, const char *word,
+		       struct keywords *keywords)
+{
+	struct index_fact *grown = reallocarray(keywords->fact, keywords->count + 1,
+						sizeof(*grown));
+	char *copy = grown ? strdup(word) : NULL;
+
+	if (grown)
+		keywords->fact = grown;
+	if (!copy)
+		return failed(index, ENOMEM);
+	grown[keywords->count++] = (struct index_fact){ TRAIT_KEYWORD, copy,
+							weight_of(index, node, word) };
+	return 0;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct index_fact *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return strcmp(x->value, y->value);
+}
+
+static int tell_facts(struct tagindex *index, int64_t node, struct keywords *keywords,
+		      index_fact_fn fn, void *arg)
+{
+	sqlite3_stmt *stmt = statement(index, ST_FACTS);
+	struct index_fact fact = { };
+	int ret = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	sqlite3_bind_int64(stmt, 1, node);
+	while (!ret && sqlite3_step(stmt) == SQLITE_ROW) {
+		fact.key = (const char *)sqlite3_column_text(stmt, 0);
+		fact.value = (const char *)sqlite3_column_text(stmt, 1);
+		if (!fact.key || !fact.value)
+			ret = failed(index, ENOMEM);
+		else if (!strcmp(fact.key, TRAIT_KEYWORD))
+			ret = add_keyword(index, node, fact.value, keywords);
+		else
+			ret = fn(&fact, arg);
+	}
+	sqlite3_reset(stmt);
+	return ret;
+}
+
+int index_node_facts(struct tagindex *index, int64_t node, index_fact_fn fn, void *arg)
+{
+	struct keywords keywords = { };
+	size_t i;
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = tell_facts(index, node, &keywords, fn, arg);
+	if (keywords.count)
+		qsort(keywords.fact, keywords.count, sizeof(*keywords.fact), by_weight);
+	for (i = 0; i < keywords.count && !ret; i++)
+		ret = fn(&keywords.fact[i], arg);
+	pthread_mutex_unlock(&index->lock);
+	free_keywords(&keywords);
+	return ret;
+}
+
 int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void *arg)
 {
-	struct index_fact fact;
-	sqlite3_stmt *stmt;
 	int64_t node;
 	int ret;
 
 	pthread_mutex_lock(&index->lock);
 	ret = path_node(index, path, &node);
-	stmt = ret > 0 ? statement(index, ST_FACTS) : NULL;
 	if (ret >= 0)
-		ret = ret ? 0 : -ENOENT;
-	if (stmt) {
-		sqlite3_bind_int64(stmt, 1, node);
-		while (!ret && sqlite3_step(stmt) == SQLITE_ROW) {
-			fact.key = (const char *)sqlite3_column_text(stmt, 0);
-			fact.value = (const char *)sqlite3_column_text(stmt, 1);
-			ret = fact.key && fact.value ? fn(&fact, arg) : failed(index, ENOMEM);
-		}
-		sqlite3_reset(stmt);
-	}
+		ret = ret ? index_node_facts(index, node, fn, arg) : -ENOENT;
 	pthread_mutex_unlock(&index->lock);
 	return ret;
 }
@@ -236,5 +333,7 @@ int index_forget_facts(struct tagindex *index)
 		ret = run1(index, ST_FORGET_FACTS, 0);
 	if (ret >= 0)
 		ret = run1(index, ST_FORGET_TEXT, 0);
+	if (ret >= 0)
+		ret = traits_forget(index);
 	return finish(index, ret);
 }

@@ -18,12 +18,14 @@
 
 #include "find.h"
 #include "fulltext.h"
+#include "traits.h"
 
 /* How many files a term may lead to, where nobody counts. */
 #define GUESS_NAME 8
 #define GUESS_HASH 8
 #define GUESS_LINK 1000
 #define GUESS_TEXT 1000
+#define GUESS_FACT 2000
 
 /* ---- functions for SQL ---- */
 
@@ -116,6 +118,12 @@ static bool has_wildcard(const char *pattern)
 	return strpbrk(pattern, "*?[\\");
 }
 
+/* Whether the term is one trait. */
+static bool is_value(const struct expr *expr)
+{
+	return expr->text && expr->compare == EXPR_EQ && !has_wildcard(expr->text);
+}
+
 /* At most how many files a match of @expr is among, or -1: it may be any. */
 static int64_t estimate(struct tagindex *index, const struct expr *expr)
 {
@@ -143,9 +151,31 @@ static int64_t estimate(struct tagindex *index, const struct expr *expr)
 		return GUESS_HASH;
 	case EXPR_TEXT:
 		return GUESS_TEXT;
+	case EXPR_FACT:
+		return is_value(expr) ? traits_files(index, expr->key, expr->text) : GUESS_FACT;
 	default:
 		return -1;
 	}
+}
+
+static const char *const compare_sql[] = {
+	[EXPR_EQ] = "=", [EXPR_LT] = "<", [EXPR_GT] = ">", [EXPR_LE] = "<=", [EXPR_GE] = ">=",
+};
+
+/* What is true of the trait t. */
+static void print_trait(FILE *f, const struct expr *expr)
+{
+	int p = expr->param;
+
+	fprintf(f, "t.key = ?%d", p + 1);
+	if (expr->any)
+		return;
+	if (!expr->text)
+		fprintf(f, " AND t.number %s ?%d", compare_sql[expr->compare], p);
+	else if (expr->compare == EXPR_EQ && has_wildcard(expr->text))
+		fprintf(f, " AND matches(?%d, t.value)", p);
+	else
+		fprintf(f, " AND t.value %s ?%d", compare_sql[expr->compare], p);
 }
 
 static void print_driver(FILE *f, const struct expr *expr)
@@ -173,6 +203,11 @@ static void print_driver(FILE *f, const struct expr *expr)
 	case EXPR_TEXT:
 		fprintf(f, "SELECT rowid AS id FROM fulltext WHERE fulltext MATCH ?%d",
 			expr->param);
+		break;
+	case EXPR_FACT:
+		fprintf(f, "SELECT DISTINCT f.node AS id FROM trait AS t CROSS JOIN file_trait AS f "
+			"ON f.trait = t.id WHERE ");
+		print_trait(f, expr);
 		break;
 	default:
 		break;
@@ -206,7 +241,8 @@ static struct expr *only_driver(struct tagindex *index, struct expr *expr)
 {
 	int64_t left, right;
 
-	if (expr->op == EXPR_TAG || expr->op == EXPR_HASH || expr->op == EXPR_TEXT)
+	if (expr->op == EXPR_TAG || expr->op == EXPR_HASH || expr->op == EXPR_TEXT ||
+	    expr->op == EXPR_FACT)
 		return expr;
 	if (expr->op != EXPR_AND)
 		return NULL;
@@ -226,12 +262,9 @@ static void number_params(struct expr *expr, int *count)
 			number_params(expr->right, count);
 	} else {
 		expr->param = ++*count;
+		*count += expr->op == EXPR_FACT;
 	}
 }
-
-static const char *const compare_sql[] = {
-	[EXPR_EQ] = "=", [EXPR_LT] = "<", [EXPR_GT] = ">", [EXPR_LE] = "<=", [EXPR_GE] = ">=",
-};
 
 static void print_term(FILE *f, const struct expr *expr)
 {
@@ -280,6 +313,12 @@ static void print_term(FILE *f, const struct expr *expr)
 		break;
 	case EXPR_TEXT:
 		fprintf(f, "n.id IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?%d)", p);
+		break;
+	case EXPR_FACT:
+		fprintf(f, "EXISTS(SELECT 1 FROM file_trait AS f JOIN trait AS t ON t.id = f.trait "
+			"WHERE f.node = n.id AND ");
+		print_trait(f, expr);
+		fprintf(f, ")");
 		break;
 	default:
 		fprintf(f, "0");
@@ -347,6 +386,13 @@ static void bind(struct tagindex *index, sqlite3_stmt *stmt, const struct expr *
 		/* Out of memory: NULL, which nothing matches. */
 		phrase = fulltext_phrase(expr->text);
 		sqlite3_bind_text(stmt, expr->param, phrase, -1, free);
+		break;
+	case EXPR_FACT:
+		sqlite3_bind_text(stmt, expr->param + 1, expr->key, -1, SQLITE_TRANSIENT);
+		if (expr->text)
+			sqlite3_bind_text(stmt, expr->param, expr->text, -1, SQLITE_TRANSIENT);
+		else
+			sqlite3_bind_int64(stmt, expr->param, expr->number);
 		break;
 	default:
 		sqlite3_bind_blob(stmt, expr->param, expr->text, strlen(expr->text),

@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include "find.h"
+#include "traits.h"
 
 #define DB_NAME "index.db"
 #define STALE_NAME "stale"
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* A writer that holds the lock longer makes the index stale, not the file system slow. */
 #define BUSY_TIMEOUT_MS 2000
@@ -31,7 +32,8 @@
  * name: the tree; stem: the name without its last extension. seen: the generation
  * in which a row was last found to be true. tag.files is kept by the triggers, so
  * that asking for all tags does not count all files. fulltext keeps no text, only which
- * words are where; its rowid is a node. looked: see facts.c.
+ * words are where; its rowid is a node. looked: see facts.c. trait: see traits.h; number:
+ * what its value is as a number; files: as in tag.
  */
 static const char schema[] =
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -67,6 +69,16 @@ static const char schema[] =
 	"	key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(node, key, value))"
 	"	WITHOUT ROWID;"
 	"CREATE INDEX fact_value ON fact(key, value);"
+	"CREATE TABLE trait(id INTEGER PRIMARY KEY, key TEXT NOT NULL, value TEXT NOT NULL,"
+	"	number REAL, files INTEGER NOT NULL DEFAULT 0, UNIQUE(key, value));"
+	"CREATE TABLE file_trait(trait INTEGER NOT NULL REFERENCES trait ON DELETE CASCADE,"
+	"	node INTEGER NOT NULL REFERENCES node ON DELETE CASCADE,"
+	"	weight REAL NOT NULL, PRIMARY KEY(trait, node)) WITHOUT ROWID;"
+	"CREATE INDEX file_trait_node ON file_trait(node, trait);"
+	"CREATE TRIGGER file_trait_added AFTER INSERT ON file_trait BEGIN"
+	"	UPDATE trait SET files = files + 1 WHERE id = new.trait; END;"
+	"CREATE TRIGGER file_trait_dropped AFTER DELETE ON file_trait BEGIN"
+	"	UPDATE trait SET files = files - 1 WHERE id = old.trait; END;"
 	"CREATE VIRTUAL TABLE fulltext USING fts5(words, content = '', contentless_delete = 1,"
 	"	tokenize = 'unicode61 remove_diacritics 2');"
 	"CREATE TRIGGER node_dropped AFTER DELETE ON node"
@@ -165,6 +177,25 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_TEXT_SET] = "INSERT OR REPLACE INTO fulltext(rowid, words) VALUES(?1, ?2)",
 	[ST_TEXT_DROP] = "DELETE FROM fulltext WHERE rowid IN "
 			 "(SELECT id FROM fulltext_docsize WHERE id = ?1)",
+	[ST_TRAIT_ADD] = "INSERT INTO trait(key, value, number) VALUES(?1, ?2, ?3) "
+			 "ON CONFLICT(key, value) DO UPDATE SET number = excluded.number "
+			 "RETURNING id",
+	[ST_TRAIT_FILES] = "SELECT files FROM trait WHERE key = ?1 AND value = ?2",
+	[ST_TRAIT_NODES] = "SELECT node, weight FROM file_trait WHERE trait = ?1",
+	[ST_FILE_TRAIT_ADD] = "INSERT INTO file_trait VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+	[ST_FILE_TRAIT_DROP] = "DELETE FROM file_trait WHERE node = ?1 AND NOT EXISTS("
+			       "SELECT 1 FROM trait WHERE id = trait AND key = 'auto')",
+	[ST_FILE_AUTO_DROP] = "DELETE FROM file_trait WHERE node = ?1 AND EXISTS("
+			      "SELECT 1 FROM trait WHERE id = trait AND key = 'auto')",
+	[ST_NODE_TRAITS] = "SELECT id, key, files, weight FROM file_trait JOIN trait ON id = trait "
+			   "WHERE node = ?1 AND files > 1 AND key <> 'auto' ORDER BY files",
+	[ST_NODE_AUTO] = "SELECT value FROM file_trait JOIN trait ON id = trait "
+			 "WHERE node = ?1 AND key = 'auto'",
+	[ST_KEYWORD] = "SELECT weight, files FROM trait JOIN file_trait ON trait = id "
+		       "WHERE key = 'keyword' AND value = ?1 AND node = ?2",
+	[ST_FORGET_TRAITS] = "DELETE FROM file_trait WHERE NOT EXISTS("
+			     "SELECT 1 FROM trait WHERE id = trait AND key = 'auto')",
+	[ST_SWEEP_TRAITS] = "DELETE FROM trait WHERE files = 0",
 	[ST_DATA_VERSION] = "PRAGMA data_version",
 	[ST_SWEEP_NAMES] = "DELETE FROM name WHERE seen < ?1",
 	[ST_SWEEP_NODES] = "DELETE FROM node WHERE seen < ?1 AND id <> 1",
@@ -661,6 +692,8 @@ int index_generation_end(struct tagindex *index, int64_t generation)
 		ret = run1(index, ST_SWEEP_NODES, generation);
 	if (ret >= 0)
 		ret = run1(index, ST_SWEEP_TAGS, 0);
+	if (ret >= 0)
+		ret = traits_sweep(index);
 	if (ret >= 0)
 		ret = meta_set(index, "stale", 0);
 	index->walking = false;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which files have to do with one: they share tags with it, are linked with it,
- * have its contents or its stem, or are in its directory. What is shared by few weighs more: a
+ * have its contents or its stem, its author, album, camera or keywords, or are in its
+ * directory. What is shared by few weighs more: a
  * feature that n of N files have counts ln(1 + N / n).
  *
  * The work is bounded: features are taken from the rarest on, as long as the
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "traits.h"
+
 /* Rows that are looked at for files. */
 #define BUDGET 10000
 /* Of the best files found, as many times the files wanted stay for the common tags. */
@@ -26,6 +29,15 @@
 #define WEIGHT_CONTENTS 2.0
 #define WEIGHT_STEM 1.0
 #define WEIGHT_DIR 0.3
+#define WEIGHT_KEYWORD 1.0
+
+/* Facts that files have in common; others tell little. */
+static const struct {
+	const char *key;
+	double weight;
+} shared_facts[] = {
+	{ "album", 1.5 }, { "author", 1.0 }, { "artist", 0.7 }, { "tag", 0.5 }, { "camera", 0.3 },
+};
 
 struct candidate {
 	int64_t node;		/* 0: free */
@@ -213,6 +225,78 @@ static int score_contents(struct tagindex *index, struct candidates *c)
 	return score_few(index, c, stmt, WEIGHT_CONTENTS, RELATED_CONTENTS);
 }
 
+/* ---- what was found in them ---- */
+
+struct shared_trait {
+	int64_t trait, files;
+	double weight;
+	unsigned int why;
+};
+
+/* What counts of a trait of the key that @stmt has, or 0. */
+static double trait_weight(sqlite3_stmt *stmt, unsigned int *why)
+{
+	const char *key = (const char *)sqlite3_column_text(stmt, 1);
+	size_t i;
+
+	*why = RELATED_KEYWORD;
+	if (!key || !strcmp(key, TRAIT_KEYWORD))
+		return key ? WEIGHT_KEYWORD * sqlite3_column_double(stmt, 3) : 0;
+	*why = RELATED_FACT;
+	for (i = 0; i < sizeof(shared_facts) / sizeof(*shared_facts); i++) {
+		if (!strcmp(key, shared_facts[i].key))
+			return shared_facts[i].weight;
+	}
+	return 0;
+}
+
+#define MAX_TRAITS 100
+
+/* Those that others have as well, the rarest first. */
+static size_t read_traits(struct tagindex *index, int64_t node, struct shared_trait *traits)
+{
+	sqlite3_stmt *stmt = statement(index, ST_NODE_TRAITS);
+	struct shared_trait *trait;
+	size_t count = 0;
+
+	if (!stmt)
+		return 0;
+	sqlite3_bind_int64(stmt, 1, node);
+	while (count < MAX_TRAITS && sqlite3_step(stmt) == SQLITE_ROW) {
+		trait = &traits[count];
+		trait->weight = trait_weight(stmt, &trait->why);
+		trait->trait = sqlite3_column_int64(stmt, 0);
+		trait->files = sqlite3_column_int64(stmt, 2);
+		count += trait->weight > 0;
+	}
+	sqlite3_reset(stmt);
+	return count;
+}
+
+/* No more than a quarter of what is left; the rest is for names. */
+static int score_traits(struct tagindex *index, struct candidates *c)
+{
+	sqlite3_stmt *stmt = statement(index, ST_TRAIT_NODES);
+	struct shared_trait traits[MAX_TRAITS];
+	size_t count = read_traits(index, c->self, traits), left = c->budget / 4, i;
+	double weight;
+	int ret = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	for (i = 0; i < count && !ret && (size_t)traits[i].files <= left; i++) {
+		left -= traits[i].files;
+		c->budget -= traits[i].files;
+		weight = traits[i].weight * rarity(c, traits[i].files);
+		sqlite3_bind_int64(stmt, 1, traits[i].trait);
+		while (!ret && sqlite3_step(stmt) == SQLITE_ROW)
+			ret = score(c, sqlite3_column_int64(stmt, 0),
+				    weight * sqlite3_column_double(stmt, 1), traits[i].why);
+		sqlite3_reset(stmt);
+	}
+	return ret;
+}
+
 /* ---- ranking ---- */
 
 static int by_score(const void *a, const void *b)
@@ -301,6 +385,8 @@ static int find_related(struct tagindex *index, struct candidates *c, size_t max
 		ret = score_tags(index, c, tags, count, &left);
 	if (ret == 0)
 		ret = score_contents(index, c);
+	if (ret == 0)
+		ret = score_traits(index, c);
 	if (ret == 0)
 		ret = score_names(index, c);
 	if (ret == 0) {
