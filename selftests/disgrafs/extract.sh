@@ -9,38 +9,6 @@
 once 6.12
 extract=
 
-# soon WANTED COMMAND...: prints just that before long.
-soon()
-{
-	local wanted=$1 output i
-
-	shift
-	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
-		output=$("$@" 2>&1)
-		[ "$output" != "$wanted" ] || return 0
-		sleep 0.2
-	done
-	ktap_print_msg "$*: '$output', not '$wanted'"
-	return 1
-}
-
-# find_soon "NAME..." EXPRESSION, and find_now: just these files match, in the order
-# of the index.
-find_names()
-{
-	disgrafs find -C "$mnt" "$1" 2>&1 | sed "s|^$mnt/||" | sort | paste -sd' '
-}
-
-find_soon()
-{
-	soon "$1" find_names "$2"
-}
-
-find_now()
-{
-	is "$1" find_names "$2"
-}
-
 hash_of()
 {
 	echo "hash:$(sha256sum <"$1" | cut -d' ' -f1)"

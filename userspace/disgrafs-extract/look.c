@@ -8,7 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_TEXT (1 << 20)
+#include "keywords.h"
+#include "kinds.h"
+#include "say.h"
+
 #define CHUNK 65536
 
 int looker_open(struct looker *looker)
@@ -36,48 +39,62 @@ void looker_close(struct looker *looker)
 	EVP_MD_free(looker->sha256);
 }
 
-/* Returns whether it is text that we can read. */
-static bool say_type(magic_t magic, int fd, FILE *out)
+/* Says the type, which it puts into @type. Returns whether it is text that we can read. */
+static bool say_type(magic_t magic, int fd, FILE *out, char *type, size_t size)
 {
 	/* "text/plain; charset=utf-8" */
 	const char *mime = magic_descriptor(magic, fd), *charset;
 
+	*type = '\0';
 	if (!mime)
 		return false;
-	fprintf(out, "type %.*s\n", (int)strcspn(mime, ";"), mime);
+	snprintf(type, size, "%.*s", (int)strcspn(mime, ";"), mime);
+	fprintf(out, "type %s\n", type);
 	charset = strstr(mime, "charset=");
 	if (!charset || !strcmp(charset, "charset=binary"))
 		return false;
 	charset += strlen("charset=");
 	fprintf(out, "charset %s\n", charset);
-	return (!strncmp(mime, "text/", 5) || !strncmp(mime, "application/json;", 17)) &&
+	return (!strncmp(type, "text/", 5) || !strcmp(type, "application/json")) &&
 	       strncmp(charset, "utf-16", 6) && strncmp(charset, "utf-32", 6);
 }
 
-static int say_text(int fd, FILE *out)
+static bool is_markup(const char *type)
 {
-	char *buf = malloc(CHUNK);
-	off_t pos = 0;
-	ssize_t n = 1, i;
-	bool begins = true;
+	return !strcmp(type, "text/html") || !strcmp(type, "text/xml");
+}
 
-	if (!buf)
-		return -ENOMEM;
-	while (n > 0 && pos < MAX_TEXT) {
-		n = pread(fd, buf, CHUNK, pos);
-		pos += n;
-		for (i = 0; i < n; i++) {
-			if (begins)
-				fputs("text ", out);
-			begins = buf[i] == '\n';
-			putc(buf[i], out);
-		}
+static int read_text(int fd, struct text *text)
+{
+	ssize_t n = 1;
+
+	while (n > 0 && text->size < MAX_TEXT) {
+		n = pread(fd, text->data + text->size, MAX_TEXT - text->size, text->size);
+		text->size += n > 0 ? n : 0;
 	}
-	if (!begins)
-		putc('\n', out);
-	n = n < 0 ? -errno : 0;
-	free(buf);
-	return n;
+	return n < 0 ? -errno : 0;
+}
+
+/* Names of variables and the words of a language tell little of what a program is about. */
+static bool is_prose(const char *type)
+{
+	return !strcmp(type, "text/plain") || !strcmp(type, "text/markdown") || is_markup(type);
+}
+
+static int say_text(const char *type, int fd, FILE *out)
+{
+	struct text text;
+	int ret = text_init(&text);
+
+	if (ret == 0)
+		ret = read_text(fd, &text);
+	if (ret == 0) {
+		text_say(&text, out);
+		if (fflush(out) == 0 && is_prose(type))
+			keywords_say(&text, is_markup(type), out);
+	}
+	text_free(&text);
+	return ret;
 }
 
 static int say_hash(const EVP_MD *sha256, int fd, FILE *out)
@@ -108,15 +125,17 @@ out:
 	return ret;
 }
 
-int look(const struct looker *looker, int fd, int out)
+int look(const struct looker *looker, int fd, int out, int *kind)
 {
 	FILE *f = fdopen(out, "w");
+	char type[256];
 	int ret = 0;
 
 	if (!f)
 		return -errno;
-	if (say_type(looker->magic, fd, f))
-		ret = say_text(fd, f);
+	if (say_type(looker->magic, fd, f, type, sizeof(type)))
+		ret = say_text(type, fd, f);
+	*kind = kind_of(type);
 	/* What follows is limited by nothing but time. */
 	if (ret == 0 && fflush(f) == 0)
 		ret = say_hash(looker->sha256, fd, f);

@@ -10,8 +10,13 @@ int sandbox_user(void);
 /* @cpu_seconds: SIGKILL after that. No files, little memory, no core. */
 int sandbox_limits(unsigned int cpu_seconds);
 /*
- * From here on the process may read and write what is open, take memory and end.
- * Anything else kills it.
+ * Of a plug-in, which is a program that may start others and open what everybody may: it
+ * writes to no file, and has no network. Kept by what it starts.
+ */
+int sandbox_plugin(void);
+/*
+ * From here on the process may read and write what is open, take memory and end. It
+ * cannot open anything. Anything else kills it.
  */
 int sandbox_filter(void);
 

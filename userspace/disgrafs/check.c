@@ -15,8 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "autotags.h"
 #include "links.h"
 #include "tags.h"
+#include "traits.h"
 
 struct check {
 	struct tagindex *index;
@@ -72,14 +74,14 @@ static const char *compare(struct tagindex *index, int fd, const struct stat *st
 {
 	const char *problem = NULL;
 	int64_t type = 0, node = 0;
+	struct tags tags, automatic;
 	struct links links;
-	struct tags tags;
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (tags_read(&tags, path) < 0)
 		return NULL;	/* gone meanwhile */
-	if (links_read(&links, path) == 0) {
+	if (tags_read_xattr(&automatic, path, AUTO_XATTR) == 0 && links_read(&links, path) == 0) {
 		run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
 		if (find_node(index, st, &node) <= 0 || node != id)
 			problem = "is another file in the index";
@@ -87,10 +89,13 @@ static const char *compare(struct tagindex *index, int fd, const struct stat *st
 			problem = "is of another type in the index";
 		else if (!same_tags(index, id, &tags))
 			problem = "has other tags in the index";
+		else if (!traits_same_auto(index, id, &automatic))
+			problem = "has other automatic tags in the index";
 		else if (!same_links(index, id, &links))
 			problem = "has other links in the index";
 		links_free(&links);
 	}
+	tags_free(&automatic);
 	tags_free(&tags);
 	return problem;
 }

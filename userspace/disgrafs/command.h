@@ -66,6 +66,10 @@ int cmd_unlink(const struct options *opt, int argc, char *argv[]);
 int cmd_links(const struct options *opt, int argc, char *argv[]);
 /* factcmd.c */
 int cmd_facts(const struct options *opt, int argc, char *argv[]);
+/* autocmd.c */
+int cmd_auto(const struct options *opt, int argc, char *argv[]);
+int cmd_accept(const struct options *opt, int argc, char *argv[]);
+int cmd_refuse(const struct options *opt, int argc, char *argv[]);
 /* graphcmd.c */
 int cmd_related(const struct options *opt, int argc, char *argv[]);
 int cmd_graph(const struct options *opt, int argc, char *argv[]);

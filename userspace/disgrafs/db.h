@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A database as the index needs it: statements with parameters ?1, ?2..., and rows of
- * integers and bytes. sqlite.c and postgresql.c are what is behind it; all SQL that
+ * numbers and bytes. sqlite.c and postgresql.c are what is behind it; all SQL that
  * both understand is written once, and sql_dialect has the rest.
  *
  * Functions return 0 or -errno; db->error then has the sentence.
@@ -33,9 +33,11 @@ struct db_ops {
 	void (*bind_int)(struct db_stmt *stmt, int param, int64_t value);
 	void (*bind_bytes)(struct db_stmt *stmt, int param, const char *bytes, size_t size);
 	void (*bind_text)(struct db_stmt *stmt, int param, const char *text, size_t size);
+	void (*bind_double)(struct db_stmt *stmt, int param, double value);
 	void (*bind_null)(struct db_stmt *stmt, int param);
 	int (*step)(struct db_stmt *stmt);
 	int64_t (*column_int)(struct db_stmt *stmt, int column);
+	double (*column_double)(struct db_stmt *stmt, int column);
 	const char *(*column_bytes)(struct db_stmt *stmt, int column, size_t *size);
 	void (*reset)(struct db_stmt *stmt);
 };
@@ -119,6 +121,12 @@ static inline void db_bind_text(struct db_stmt *stmt, int param, const char *tex
 	stmt->db->ops->bind_text(stmt, param, text, size);
 }
 
+/* For columns that are DOUBLE PRECISION; so is db_double(). */
+static inline void db_bind_double(struct db_stmt *stmt, int param, double value)
+{
+	stmt->db->ops->bind_double(stmt, param, value);
+}
+
 static inline void db_bind_null(struct db_stmt *stmt, int param)
 {
 	stmt->db->ops->bind_null(stmt, param);
@@ -134,6 +142,11 @@ static inline int db_step(struct db_stmt *stmt)
 static inline int64_t db_int(struct db_stmt *stmt, int column)
 {
 	return stmt->db->ops->column_int(stmt, column);
+}
+
+static inline double db_double(struct db_stmt *stmt, int column)
+{
+	return stmt->db->ops->column_double(stmt, column);
 }
 
 /* Until the next step. Never NULL. */

@@ -21,7 +21,7 @@ _disgrafs()
 	local dir=. word i files=0
 
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find warm link unlink links facts related graph watch stats check reindex --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find warm link unlink links facts auto accept refuse related graph watch stats check reindex --help --version' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -39,7 +39,8 @@ _disgrafs()
 		warm) word='--dir --tags --json --help' ;;
 		link) word='--json --help' ;;
 		unlink) word='--all --json --help' ;;
-		links|facts) word='--null --json --help' ;;
+		accept|refuse) word='--all --json --help' ;;
+		links|facts|auto) word='--null --json --help' ;;
 		related) word='--count --null --json --help' ;;
 		graph) word='--count --depth --json --help' ;;
 		watch|stats) word='--json --help' ;;
@@ -60,7 +61,9 @@ _disgrafs()
 	find|warm)
 		_disgrafs_tags "$dir" "$cur"
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
-			'and or not tag: name: path: type: size: mtime: link: linked: hash: text:' -- "$cur")
+			'and or not tag: name: path: type: size: mtime: link: linked: hash: text:
+			title: author: artist: album: genre: camera: taken: pages: year: length: fact:
+			keyword: auto:' -- "$cur")
 		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace ;;
 	tag|untag)
 		if [ "$files" != 0 ]; then
@@ -71,13 +74,18 @@ _disgrafs()
 			fi
 			return
 		fi ;&
+	accept|refuse)
+		if [ "$files" != 0 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(disgrafs auto -- "$word" 2>/dev/null)" -- "$cur")
+			return
+		fi ;&
 	link|unlink)
 		if [ "$files" = 1 ]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(getfattr --absolute-names -m '^user\.disgrafs\.link\.' -- \
 				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
 			return
 		fi ;&
-	tags|links|facts|related|graph|watch)
+	tags|links|facts|auto|related|graph|watch)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	reindex|stats|check)

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "fold.h"
+
 /* What SQLite takes of nested parentheses and of terms, by far. */
 #define MAX_DEPTH 24
 #define MAX_TERMS 500
@@ -150,6 +152,7 @@ void expr_free(struct expr *expr)
 	expr_free(expr->left);
 	expr_free(expr->right);
 	free(expr->text);
+	free(expr->key);
 	free(expr);
 }
 
@@ -279,6 +282,60 @@ static int parse_hash(struct parser *p, struct expr *expr, const char *value)
 	return expr->text ? 0 : wrong(p, p->start, "out of memory");
 }
 
+/*
+ * What was found in files: text, maybe a pattern, without regard to case; or less or more
+ * than a number, or than text if it is none, as dates are.
+ */
+static int parse_value(struct parser *p, struct expr *expr, const char *value)
+{
+	static const int64_t one[] = { 1 };
+
+	value = parse_compare(expr, value);
+	if (!*value)
+		return wrong(p, p->start, "a value is missing");
+	if (expr->compare != EXPR_EQ && parse_number(value, "", one, &expr->number) == 0)
+		return 0;
+	expr->text = strcmp(expr->key, "keyword") ? fold_case(value) : fold_keyword(value);
+	return expr->text ? 0 : wrong(p, p->start, "out of memory");
+}
+
+/* The field is the key. */
+static int parse_found(struct parser *p, struct expr *expr, const char *value)
+{
+	expr->key = strndup(p->word, p->field);
+	return expr->key ? parse_value(p, expr, value) : wrong(p, p->start, "out of memory");
+}
+
+/* "2024-05" is all of a month. */
+static int parse_taken(struct parser *p, struct expr *expr, const char *value)
+{
+	int ret = parse_found(p, expr, value);
+	char *longer;
+
+	if (ret < 0 || expr->compare != EXPR_EQ || strpbrk(expr->text, "*?["))
+		return ret;
+	longer = realloc(expr->text, strlen(expr->text) + 2);
+	if (!longer)
+		return wrong(p, p->start, "out of memory");
+	expr->text = strcat(longer, "*");
+	return 0;
+}
+
+/* KEY, KEY=VALUE, KEY<VALUE... */
+static int parse_fact(struct parser *p, struct expr *expr, const char *value)
+{
+	size_t len = strcspn(value, "=<>");
+
+	if (!len)
+		return wrong(p, p->start,
+			     "fact: is a key, alone or with =, < or > and a value");
+	expr->key = strndup(value, len);
+	if (!expr->key)
+		return wrong(p, p->start, "out of memory");
+	expr->any = !value[len];
+	return expr->any ? 0 : parse_value(p, expr, value + len);
+}
+
 static const struct field {
 	const char *name;
 	enum expr_op op;
@@ -294,6 +351,19 @@ static const struct field {
 	{ "linked", EXPR_LINKED, parse_text },
 	{ "hash", EXPR_HASH, parse_hash },
 	{ "text", EXPR_TEXT, parse_text },
+	{ "title", EXPR_FACT, parse_found },
+	{ "author", EXPR_FACT, parse_found },
+	{ "artist", EXPR_FACT, parse_found },
+	{ "album", EXPR_FACT, parse_found },
+	{ "genre", EXPR_FACT, parse_found },
+	{ "year", EXPR_FACT, parse_found },
+	{ "length", EXPR_FACT, parse_found },
+	{ "pages", EXPR_FACT, parse_found },
+	{ "camera", EXPR_FACT, parse_found },
+	{ "taken", EXPR_FACT, parse_taken },
+	{ "keyword", EXPR_FACT, parse_found },
+	{ "auto", EXPR_FACT, parse_found },
+	{ "fact", EXPR_FACT, parse_fact },
 };
 
 static struct expr *parse_term(struct parser *p)

@@ -34,6 +34,9 @@ enum expr_op {
 	EXPR_LINKED,		/* is what one leads to */
 	EXPR_HASH,		/* has contents of which text is the SHA-256 */
 	EXPR_TEXT,		/* contains the words of text, one behind the other */
+	EXPR_FACT,		/* has a trait (traits.h) of key whose value compares to text, or
+				 * without one to number; or any
+				 */
 };
 
 enum expr_compare { EXPR_EQ, EXPR_LT, EXPR_GT, EXPR_LE, EXPR_GE };
@@ -42,9 +45,12 @@ struct expr {
 	enum expr_op op;
 	struct expr *left, *right;
 	char *text;
+	char *key;
+	bool any;
 	int64_t number;
 	enum expr_compare compare;
-	int param, column;	/* for whoever makes a query of it */
+	/* For whoever makes a query of it; param is that of the key, and the next of its value. */
+	int param, column;
 	bool drives;
 };
 

@@ -24,12 +24,17 @@ static int print_fact(const struct index_fact *fact, void *arg)
 		object = json_object_new_object();
 		json_object_object_add(object, "key", json_bytes(fact->key));
 		json_object_object_add(object, "value", json_bytes(fact->value));
+		if (fact->weight > 0)
+			json_object_object_add(object, "weight",
+					       json_object_new_double(fact->weight));
 		json_object_array_add(out->json, object);
 		return 0;
 	}
 	if (out->file)
 		printf("%s: ", out->file);
 	printf("%s ", fact->key);
+	if (fact->weight > 0)
+		printf("%.2f ", fact->weight);
 	print_line(out->opt, fact->value);
 	return 0;
 }

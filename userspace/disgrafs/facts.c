@@ -15,7 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fold.h"
 #include "fulltext.h"
+#include "traits.h"
 
 /* Nodes a transaction: others wait no longer than that takes. */
 #define SCAN_BATCH 4096
@@ -157,6 +159,8 @@ static int add_fact(struct tagindex *index, int64_t node, const struct index_fac
 
 	if (!stmt)
 		return db_failed(index);
+	if (!trait_is_value(fact->value))
+		return 0;
 	db_bind_int(stmt, 1, node);
 	db_bind_text(stmt, 2, fact->key, strlen(fact->key));
 	db_bind_text(stmt, 3, fact->value, strlen(fact->value));
@@ -168,6 +172,7 @@ static int add_fact(struct tagindex *index, int64_t node, const struct index_fac
 static int set_facts(struct tagindex *index, const struct index_job *job,
 		     const struct index_findings *found)
 {
+	struct index_fact keyword;
 	size_t i;
 	int ret;
 
@@ -178,6 +183,12 @@ static int set_facts(struct tagindex *index, const struct index_job *job,
 	ret = run1(index, ST_FACT_DROP, job->node);
 	for (i = 0; i < found->count && ret >= 0; i++)
 		ret = add_fact(index, job->node, &found->fact[i]);
+	for (i = 0; i < found->keywords && ret >= 0; i++) {
+		keyword = (struct index_fact){ TRAIT_KEYWORD, found->keyword[i].word, 0 };
+		ret = add_fact(index, job->node, &keyword);
+	}
+	if (ret >= 0)
+		ret = traits_set_found(index, job->node, found);
 	if (ret < 0)
 		return ret;
 	if (found->text_size)
@@ -196,31 +207,116 @@ int index_found(struct tagindex *index, const struct index_job *job,
 	return ret < 0 ? ret : finish(index, set_facts(index, job, found));
 }
 
+/* ---- all of one file ---- */
+
+struct keywords {
+	struct index_fact *fact;
+	size_t count;
+};
+
+static void free_keywords(struct keywords *keywords)
+{
+	while (keywords->count)
+		free((char *)keywords->fact[--keywords->count].value);
+	free(keywords->fact);
+}
+
+/* How much it says of the file, by what else has it. */
+static double weight_of(struct tagindex *index, int64_t node, const char *word)
+{
+	struct db_stmt *stmt = statement(index, ST_KEYWORD);
+	char *folded = fold_keyword(word);
+	double weight = 0;
+
+	if (stmt && folded) {
+		db_bind_text(stmt, 1, folded, strlen(folded));
+		db_bind_int(stmt, 2, node);
+		if (db_step(stmt) > 0)
+			weight = traits_weight(index, db_double(stmt, 0), db_int(stmt, 1));
+		db_reset(stmt);
+	}
+	free(folded);
+	return weight;
+}
+
+static int add_keyword(struct tagindex *index, int64_t node, const char *word,
+		       struct keywords *keywords)
+{
+	struct index_fact *grown = reallocarray(keywords->fact, keywords->count + 1,
+						sizeof(*grown));
+	char *copy = grown ? strdup(word) : NULL;
+
+	if (grown)
+		keywords->fact = grown;
+	if (!copy)
+		return failed(index, ENOMEM);
+	grown[keywords->count++] = (struct index_fact){ TRAIT_KEYWORD, copy,
+							weight_of(index, node, word) };
+	return 0;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct index_fact *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return strcmp(x->value, y->value);
+}
+
+static int tell_facts(struct tagindex *index, int64_t node, struct keywords *keywords,
+		      index_fact_fn fn, void *arg)
+{
+	struct db_stmt *stmt = statement(index, ST_FACTS);
+	char *key, *value;
+	int ret = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	db_bind_int(stmt, 1, node);
+	while (!ret && db_step(stmt) > 0) {
+		key = column_string(stmt, 0);
+		value = column_string(stmt, 1);
+		if (!key || !value)
+			ret = failed(index, ENOMEM);
+		else if (!strcmp(key, TRAIT_KEYWORD))
+			ret = add_keyword(index, node, value, keywords);
+		else
+			ret = fn(&(struct index_fact){ key, value, 0 }, arg);
+		free(key);
+		free(value);
+	}
+	db_reset(stmt);
+	return ret;
+}
+
+int index_node_facts(struct tagindex *index, int64_t node, index_fact_fn fn, void *arg)
+{
+	unsigned int begun = ask_begin(index);
+	struct keywords keywords = { };
+	size_t i;
+	int ret;
+
+	ret = tell_facts(index, node, &keywords, fn, arg);
+	if (keywords.count)
+		qsort(keywords.fact, keywords.count, sizeof(*keywords.fact), by_weight);
+	for (i = 0; i < keywords.count && !ret; i++)
+		ret = fn(&keywords.fact[i], arg);
+	ret = ask_end(index, begun, ret);
+	free_keywords(&keywords);
+	return ret;
+}
+
 int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void *arg)
 {
-	struct db_stmt *stmt;
-	char *key, *value;
 	int64_t node;
 	int ret;
 	unsigned int begun;
 
 	begun = ask_begin(index);
 	ret = path_node(index, path, &node);
-	stmt = ret > 0 ? statement(index, ST_FACTS) : NULL;
 	if (ret >= 0)
-		ret = ret ? 0 : -ENOENT;
-	if (stmt) {
-		db_bind_int(stmt, 1, node);
-		while (!ret && db_step(stmt) > 0) {
-			key = column_string(stmt, 0);
-			value = column_string(stmt, 1);
-			ret = key && value ? fn(&(struct index_fact){ key, value }, arg) :
-					     failed(index, ENOMEM);
-			free(key);
-			free(value);
-		}
-		db_reset(stmt);
-	}
+		ret = ret ? index_node_facts(index, node, fn, arg) : -ENOENT;
 	ret = ask_end(index, begun, ret);
 	return ret;
 }
@@ -240,5 +336,7 @@ int index_forget_facts(struct tagindex *index)
 		ret = run1(index, ST_FORGET_FACTS, 0);
 	if (ret >= 0)
 		ret = run1(index, ST_FORGET_TEXT, 0);
+	if (ret >= 0)
+		ret = traits_forget(index);
 	return finish(index, ret);
 }

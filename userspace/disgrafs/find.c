@@ -19,18 +19,26 @@
 #include "find.h"
 #include "fulltext.h"
 #include "pattern.h"
+#include "traits.h"
 
 /* How many files a term may lead to, where nobody counts. */
 #define GUESS_NAME 8
 #define GUESS_HASH 8
 #define GUESS_LINK 1000
 #define GUESS_TEXT 1000
+#define GUESS_FACT 2000
 
 /* ---- what leads to files ---- */
 
 static bool has_wildcard(const char *pattern)
 {
 	return strpbrk(pattern, "*?[\\");
+}
+
+/* Whether the term is one trait. */
+static bool is_value(const struct expr *expr)
+{
+	return expr->text && expr->compare == EXPR_EQ && !has_wildcard(expr->text);
 }
 
 /* At most how many files a match of @expr is among, or -1: it may be any. */
@@ -60,9 +68,31 @@ static int64_t estimate(struct tagindex *index, const struct expr *expr)
 		return GUESS_HASH;
 	case EXPR_TEXT:
 		return GUESS_TEXT;
+	case EXPR_FACT:
+		return is_value(expr) ? traits_files(index, expr->key, expr->text) : GUESS_FACT;
 	default:
 		return -1;
 	}
+}
+
+static const char *const compare_sql[] = {
+	[EXPR_EQ] = "=", [EXPR_LT] = "<", [EXPR_GT] = ">", [EXPR_LE] = "<=", [EXPR_GE] = ">=",
+};
+
+/* What is true of the trait t. */
+static void print_trait(FILE *f, const struct expr *expr)
+{
+	int p = expr->param;
+
+	fprintf(f, "t.key = ?%d", p);
+	if (expr->any)
+		return;
+	if (!expr->text)
+		fprintf(f, " AND t.number %s ?%d", compare_sql[expr->compare], p + 1);
+	else if (expr->compare == EXPR_EQ && has_wildcard(expr->text))
+		fprintf(f, " AND matches(?%d, t.value)", p + 1);
+	else
+		fprintf(f, " AND t.value %s ?%d", compare_sql[expr->compare], p + 1);
 }
 
 static void print_driver(struct tagindex *index, FILE *f, const struct expr *expr)
@@ -89,6 +119,11 @@ static void print_driver(struct tagindex *index, FILE *f, const struct expr *exp
 		break;
 	case EXPR_TEXT:
 		fprintf(f, index->dialect->text_nodes, expr->param);
+		break;
+	case EXPR_FACT:
+		fprintf(f, "SELECT DISTINCT f.node AS id FROM trait AS t %s file_trait AS f "
+			"ON f.trait = t.id WHERE ", index->dialect->in_order);
+		print_trait(f, expr);
 		break;
 	default:
 		break;
@@ -122,7 +157,8 @@ static struct expr *only_driver(struct tagindex *index, struct expr *expr)
 {
 	int64_t left, right;
 
-	if (expr->op == EXPR_TAG || expr->op == EXPR_HASH || expr->op == EXPR_TEXT)
+	if (expr->op == EXPR_TAG || expr->op == EXPR_HASH || expr->op == EXPR_TEXT ||
+	    expr->op == EXPR_FACT)
 		return expr;
 	if (expr->op != EXPR_AND)
 		return NULL;
@@ -148,12 +184,9 @@ static void number_params(struct tagindex *index, struct expr *expr, int *count)
 			number_params(index, expr->right, count);
 	} else if (!is_ours(index, expr)) {
 		expr->param = ++*count;
+		*count += expr->op == EXPR_FACT && !expr->any;
 	}
 }
-
-static const char *const compare_sql[] = {
-	[EXPR_EQ] = "=", [EXPR_LT] = "<", [EXPR_GT] = ">", [EXPR_LE] = "<=", [EXPR_GE] = ">=",
-};
 
 static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 {
@@ -204,6 +237,12 @@ static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 	case EXPR_TEXT:
 		fprintf(f, "n.id IN (");
 		fprintf(f, index->dialect->text_nodes, p);
+		fprintf(f, ")");
+		break;
+	case EXPR_FACT:
+		fprintf(f, "EXISTS(SELECT 1 FROM file_trait AS f JOIN trait AS t ON t.id = f.trait "
+			"WHERE f.node = n.id AND ");
+		print_trait(f, expr);
 		fprintf(f, ")");
 		break;
 	default:
@@ -317,21 +356,44 @@ bool find_agrees(struct tagindex *index, const struct expr *expr, struct db_stmt
 }
 
 /* The text of a pattern, as the database takes it. */
-static void bind_pattern(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
+static void bind_pattern(struct tagindex *index, struct db_stmt *stmt, int param,
+			 const char *pattern)
 {
 	char *regex;
 
-	if (index->dialect->sees_files || (expr->op == EXPR_NAME && !has_wildcard(expr->text))) {
-		db_bind_string(stmt, expr->param, expr->text);
+	if (index->dialect->sees_files) {
+		db_bind_string(stmt, param, pattern);
 		return;
 	}
-	regex = pattern_regex(expr->text);
+	regex = pattern_regex(pattern);
 	/* Out of memory: nothing matches. */
 	if (regex)
-		db_bind_string(stmt, expr->param, regex);
+		db_bind_string(stmt, param, regex);
 	else
-		db_bind_null(stmt, expr->param);
+		db_bind_null(stmt, param);
 	free(regex);
+}
+
+/* What no value of a file can be, and no database may take, is as NULL: nothing. */
+static void bind_value(struct db_stmt *stmt, int param, const char *value)
+{
+	if (trait_is_value(value))
+		db_bind_text(stmt, param, value, strlen(value));
+	else
+		db_bind_null(stmt, param);
+}
+
+static void bind_fact(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
+{
+	bind_value(stmt, expr->param, expr->key);
+	if (expr->any)
+		return;
+	if (!expr->text)
+		db_bind_int(stmt, expr->param + 1, expr->number);
+	else if (expr->compare == EXPR_EQ && has_wildcard(expr->text))
+		bind_pattern(index, stmt, expr->param + 1, expr->text);
+	else
+		bind_value(stmt, expr->param + 1, expr->text);
 }
 
 static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr *expr)
@@ -362,12 +424,17 @@ static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr
 			db_bind_int(stmt, expr->param, expr->number);
 		break;
 	case EXPR_NAME:
+		if (has_wildcard(expr->text))
+			bind_pattern(index, stmt, expr->param, expr->text);
+		else
+			db_bind_string(stmt, expr->param, expr->text);
+		break;
 	case EXPR_PATH:
-		bind_pattern(index, stmt, expr);
+		bind_pattern(index, stmt, expr->param, expr->text);
 		break;
 	case EXPR_MIME:
 	case EXPR_HASH:
-		db_bind_text(stmt, expr->param, expr->text, strlen(expr->text));
+		bind_value(stmt, expr->param, expr->text);
 		break;
 	case EXPR_TEXT:
 		/* Out of memory: NULL, which nothing matches. */
@@ -377,6 +444,9 @@ static void bind(struct tagindex *index, struct db_stmt *stmt, const struct expr
 		else
 			db_bind_null(stmt, expr->param);
 		free(phrase);
+		break;
+	case EXPR_FACT:
+		bind_fact(index, stmt, expr);
 		break;
 	default:
 		db_bind_string(stmt, expr->param, expr->text);

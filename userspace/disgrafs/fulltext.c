@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 /* What two parts of a text have in common, for phrases that would be cut in two. */
 #define PART_OVERLAP 512
 
@@ -25,17 +27,6 @@ static const struct {
 	{ 0x20000, 0x3ffff },	/* Han */
 };
 
-/* The bits of @count more bytes of a character whose first byte has @bits, or 0. */
-static uint32_t continue_utf8(const unsigned char *s, size_t count, uint32_t bits)
-{
-	for (; count; count--, s++) {
-		if ((*s & 0xc0) != 0x80)
-			return 0;
-		bits = bits << 6 | (*s & 0x3f);
-	}
-	return bits;
-}
-
 /* How many of the @left bytes at @s are a character of such a script, or 0. */
 static size_t spaceless_len(const unsigned char *s, size_t left)
 {
@@ -45,7 +36,7 @@ static size_t spaceless_len(const unsigned char *s, size_t left)
 	/* All of them take three or four bytes. */
 	len = *s >= 0xf0 && *s < 0xf8 ? 4 : *s >= 0xe0 && *s < 0xf0 ? 3 : 0;
 	if (len && len <= left)
-		c = continue_utf8(s + 1, len - 1, *s & (len == 4 ? 0x07 : 0x0f));
+		c = utf8_continue(s + 1, len - 1, *s & (len == 4 ? 0x07 : 0x0f));
 	for (i = 0; i < sizeof(spaceless) / sizeof(*spaceless); i++) {
 		if (c >= spaceless[i].first && c <= spaceless[i].last)
 			return len;
@@ -60,20 +51,10 @@ static size_t spaceless_len(const unsigned char *s, size_t left)
  */
 static size_t copy_char(char **to, const unsigned char *s, size_t left)
 {
-	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
-	uint32_t c = 0;
+	size_t len = utf8_len(s, left);
 
-	if (len == 1) {
-		*(*to)++ = isalnum(*s) ? *s : ' ';
-		return 1;
-	}
-	if (len && len <= left)
-		c = continue_utf8(s + 1, len - 1, *s & (0x7f >> len));
-	if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-	    (len == 4 && (c < 0x10000 || c >= 0x110000)))
-		c = 0;
-	if (!c) {
-		*(*to)++ = ' ';
+	if (len < 2) {
+		*(*to)++ = len && isalnum(*s) ? *s : ' ';
 		return 1;
 	}
 	memcpy(*to, s, len);

@@ -42,6 +42,10 @@ static int print_related(const struct index_related *related, void *arg)
 				       json_object_new_boolean(related->why & RELATED_LINK));
 		json_object_object_add(object, "contents",
 				       json_object_new_boolean(related->why & RELATED_CONTENTS));
+		json_object_object_add(object, "facts",
+				       json_object_new_boolean(related->why & RELATED_FACT));
+		json_object_object_add(object, "keywords",
+				       json_object_new_boolean(related->why & RELATED_KEYWORD));
 		json_object_object_add(object, "stem",
 				       json_object_new_boolean(related->why & RELATED_STEM));
 		json_object_object_add(object, "directory",

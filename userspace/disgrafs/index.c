@@ -15,6 +15,7 @@
 
 #include "find.h"
 #include "postgresql.h"
+#include "traits.h"
 
 #define STALE_NAME "stale"
 #define TREE_NAME "tree"
@@ -104,6 +105,26 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_FACT_DROP] = "DELETE FROM fact WHERE node = ?1",
 	[ST_FORGET_LOOKED] = "DELETE FROM looked",
 	[ST_FORGET_FACTS] = "DELETE FROM fact",
+	[ST_TRAIT_ADD] = "INSERT INTO trait(key, value, number) VALUES(?1, ?2, ?3) "
+			 "ON CONFLICT(key, value) DO UPDATE SET number = excluded.number "
+			 "RETURNING id",
+	[ST_TRAIT_FILES] = "SELECT files FROM trait WHERE key = ?1 AND value = ?2",
+	[ST_TRAIT_NODES] = "SELECT node, weight FROM file_trait WHERE trait = ?1",
+	[ST_FILE_TRAIT_ADD] = "INSERT INTO file_trait VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+	[ST_FILE_TRAIT_DROP] = "DELETE FROM file_trait WHERE node = ?1 AND NOT EXISTS("
+			       "SELECT 1 FROM trait WHERE id = file_trait.trait AND key = 'auto')",
+	[ST_FILE_AUTO_DROP] = "DELETE FROM file_trait WHERE node = ?1 AND EXISTS("
+			      "SELECT 1 FROM trait WHERE id = file_trait.trait AND key = 'auto')",
+	[ST_NODE_TRAITS] = "SELECT id, key, files, weight FROM file_trait AS f "
+			   "JOIN trait ON id = f.trait "
+			   "WHERE node = ?1 AND files > 1 AND key <> 'auto' ORDER BY files",
+	[ST_NODE_AUTO] = "SELECT value FROM file_trait AS f JOIN trait ON id = f.trait "
+			 "WHERE node = ?1 AND key = 'auto'",
+	[ST_KEYWORD] = "SELECT weight, files FROM trait JOIN file_trait AS f ON f.trait = id "
+		       "WHERE key = 'keyword' AND value = ?1 AND node = ?2",
+	[ST_FORGET_TRAITS] = "DELETE FROM file_trait WHERE NOT EXISTS("
+			     "SELECT 1 FROM trait WHERE id = file_trait.trait AND key = 'auto')",
+	[ST_SWEEP_TRAITS] = "DELETE FROM trait WHERE files = 0",
 	[ST_SWEEP_NAMES] = "DELETE FROM name WHERE seen < ?1",
 	[ST_SWEEP_NODES] = "DELETE FROM node WHERE seen < ?1 AND id <> 1",
 	[ST_SWEEP_TAGS] = "DELETE FROM tag WHERE files = 0 AND kept = 0",
@@ -638,6 +659,8 @@ int index_generation_end(struct tagindex *index, int64_t generation)
 		ret = run1(index, ST_SWEEP_NODES, generation);
 	if (ret >= 0)
 		ret = run1(index, ST_SWEEP_TAGS, 0);
+	if (ret >= 0)
+		ret = traits_sweep(index);
 	if (ret >= 0)
 		ret = meta_set(index, "stale", 0);
 	index->walking = false;

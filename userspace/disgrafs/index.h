@@ -73,6 +73,8 @@ enum related_why {
 	RELATED_STEM	= 1 << 2,	/* has the same name but for the extension */
 	RELATED_DIR	= 1 << 3,	/* is in the same directory */
 	RELATED_CONTENTS = 1 << 4,	/* has the same contents */
+	RELATED_FACT	= 1 << 5,	/* has the same author, album, camera... */
+	RELATED_KEYWORD	= 1 << 6,
 };
 
 struct index_related {
@@ -192,12 +194,21 @@ int index_related(struct tagindex *index, const char *path, size_t max, index_re
 /* Something that was found in a file, both parts UTF-8. */
 struct index_fact {
 	const char *key, *value;
+	double weight;		/* of a keyword, otherwise 0 */
+};
+
+/* What a file is about, @weight: how much, up to 1. */
+struct index_keyword {
+	const char *word;
+	double weight;
 };
 
 /* What was found in one, and the beginning of its text. */
 struct index_findings {
 	struct index_fact *fact;
 	size_t count;
+	struct index_keyword *keyword;
+	size_t keywords;
 	const char *text;
 	size_t text_size;
 };
@@ -224,8 +235,17 @@ int index_next_job(struct tagindex *index, struct index_job *job);
 /* Records what was found, unless the file has changed meanwhile. */
 int index_found(struct tagindex *index, const struct index_job *job,
 		const struct index_findings *found);
-/* What was found in the file at @path. -ENOENT. */
+/*
+ * What was found in the file at @path, keywords last and the best of them first, weighed
+ * by how few other files have them. -ENOENT.
+ */
 int index_facts(struct tagindex *index, const char *path, index_fact_fn fn, void *arg);
+/* Tags that the file of the job could have by what was found in it, to be freed. */
+struct tags;
+int index_suggest_tags(struct tagindex *index, const struct index_job *job, struct tags *tags);
+/* These are the automatic ones that it has now. */
+int index_set_auto(struct tagindex *index, const struct index_job *job,
+		   const struct tags *automatic);
 /* The number of the last rebuild, or 0 while one is under way or needed. */
 int64_t index_generation(struct tagindex *index);
 /* No file was ever looked at. */

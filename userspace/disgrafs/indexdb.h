@@ -71,6 +71,17 @@ enum statement {
 	ST_FORGET_TEXT,
 	ST_TEXT_ADD,
 	ST_TEXT_DROP,
+	ST_TRAIT_ADD,
+	ST_TRAIT_FILES,
+	ST_TRAIT_NODES,
+	ST_FILE_TRAIT_ADD,
+	ST_FILE_TRAIT_DROP,
+	ST_FILE_AUTO_DROP,
+	ST_NODE_TRAITS,
+	ST_NODE_AUTO,
+	ST_KEYWORD,
+	ST_FORGET_TRAITS,
+	ST_SWEEP_TRAITS,
 	ST_SWEEP_NAMES,
 	ST_SWEEP_NODES,
 	ST_SWEEP_TAGS,
@@ -187,6 +198,8 @@ char *column_string(struct db_stmt *stmt, int column);
 char *node_path(struct tagindex *index, int64_t parent, const char *name);
 /* Whether the node @id is recorded with just these tags. */
 bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags);
+/* What was found in the file @node, see index_facts(). */
+int index_node_facts(struct tagindex *index, int64_t node, index_fact_fn fn, void *arg);
 /* Looks again where all links lead to. */
 int index_resolve_links(struct tagindex *index);
 /* The node at @path below the root. 1, 0 (none), or -errno. */

@@ -35,6 +35,12 @@ static const char schema[] =
 	"	RETURN NULL; END $$;"
 	"CREATE TRIGGER file_tag_changed AFTER INSERT OR DELETE ON file_tag"
 	"	FOR EACH ROW EXECUTE FUNCTION file_tag_changed();"
+	"CREATE FUNCTION file_trait_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	"	IF TG_OP = 'INSERT' THEN UPDATE trait SET files = files + 1 WHERE id = NEW.trait;"
+	"	ELSE UPDATE trait SET files = files - 1 WHERE id = OLD.trait; END IF;"
+	"	RETURN NULL; END $$;"
+	"CREATE TRIGGER file_trait_changed AFTER INSERT OR DELETE ON file_trait"
+	"	FOR EACH ROW EXECUTE FUNCTION file_trait_changed();"
 	"CREATE TABLE fulltext(node BIGINT NOT NULL REFERENCES node ON DELETE CASCADE,"
 	"	part BIGINT NOT NULL, words tsvector NOT NULL, PRIMARY KEY(node, part));"
 	"CREATE INDEX fulltext_words ON fulltext USING gin(words);"
@@ -45,6 +51,9 @@ static const char schema[] =
 	"CREATE FUNCTION matches(pattern BYTEA, name BYTEA) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE"
 	"	AS $$ SELECT convert_from(name, 'LATIN1') COLLATE \"C\" ~"
 	"	convert_from(pattern, 'LATIN1') $$;"
+	/* What files have in common is text. */
+	"CREATE FUNCTION matches(pattern BYTEA, value TEXT) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE"
+	"	AS $$ SELECT matches(pattern, convert_to(value, 'UTF8')) $$;"
 	"CREATE FUNCTION path_matches(pattern BYTEA, parent BIGINT, name BYTEA) RETURNS BOOLEAN"
 	"	LANGUAGE plpgsql STABLE AS $$ DECLARE n RECORD; BEGIN"
 	"	WHILE parent <> 1 LOOP"
@@ -58,7 +67,7 @@ static const char schema[] =
 	"	SELECT normalize(regexp_replace(normalize(lower(words), NFD),"
 	"	'[\\u0300-\\u036f]+', '', 'g'), NFC) $$;";
 
-#define NR_TABLES 10
+#define NR_TABLES 12
 
 static const struct sql_dialect dialect = {
 	.sql = {
@@ -78,6 +87,12 @@ static const struct sql_dialect dialect = {
 			"AND kept = 0 RETURNING id), new AS (INSERT INTO tag(name, kept) "
 			"SELECT ?1::bytea, 1 WHERE NOT EXISTS(SELECT 1 FROM tag WHERE name = ?1) "
 			"RETURNING id) SELECT id FROM old UNION ALL SELECT id FROM new",
+		/* The number is always the same, and writing it again a new row here. */
+		[ST_TRAIT_ADD] =
+			"WITH old AS (SELECT id FROM trait WHERE key = ?1 AND value = ?2), "
+			"new AS (INSERT INTO trait(key, value, number) SELECT ?1::text, ?2::text, "
+			"?3::double precision WHERE NOT EXISTS(SELECT 1 FROM old) RETURNING id) "
+			"SELECT id FROM old UNION ALL SELECT id FROM new",
 		[ST_FORGET_TEXT] = "DELETE FROM fulltext",
 		[ST_TEXT_ADD] =
 			"INSERT INTO fulltext VALUES(?1, ?2, to_tsvector('simple', folded(?3)))",

@@ -390,6 +390,19 @@ static void bind_bytes(struct db_stmt *stmt, int param, const char *bytes, size_
 	bind(stmt, param, bytes, size, 1);
 }
 
+/* As its bytes, for a locale may have another point; the most significant first. */
+static void bind_double(struct db_stmt *stmt, int param, double value)
+{
+	char bytes[sizeof(value)];
+	uint64_t bits;
+	size_t i;
+
+	memcpy(&bits, &value, sizeof(bits));
+	for (i = sizeof(bytes); i--; bits >>= 8)
+		bytes[i] = bits;
+	bind(stmt, param, bytes, sizeof(bytes), 1);
+}
+
 static void bind_null(struct db_stmt *stmt, int param)
 {
 	bind(stmt, param, NULL, 0, 0);
@@ -461,6 +474,15 @@ static int64_t column_int(struct db_stmt *stmt, int column)
 	return value;
 }
 
+static double column_double(struct db_stmt *stmt, int column)
+{
+	int64_t bits = column_int(stmt, column);
+	double value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
 static void reset(struct db_stmt *stmt)
 {
 	struct pg_stmt *s = of_stmt(stmt);
@@ -482,9 +504,11 @@ static const struct db_ops ops = {
 	.bind_int = bind_int,
 	.bind_bytes = bind_bytes,
 	.bind_text = bind_bytes,
+	.bind_double = bind_double,
 	.bind_null = bind_null,
 	.step = step,
 	.column_int = column_int,
+	.column_double = column_double,
 	.column_bytes = column_bytes,
 	.reset = reset,
 };

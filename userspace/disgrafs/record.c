@@ -14,8 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "autotags.h"
 #include "links.h"
 #include "tags.h"
+#include "traits.h"
 
 /* ---- the tree ---- */
 
@@ -176,6 +178,7 @@ static int dir_node(struct tagindex *index, int dir, int64_t *id)
 /* What a file says of itself. */
 struct facts {
 	struct tags tags;
+	struct tags automatic;
 	struct links links;
 };
 
@@ -360,7 +363,16 @@ static int record_file(struct tagindex *index, int fd, const struct stat *st,
 		ret = run(index, ST_LOOK_AGAIN, id, NULL, mtime_ns(st), st->st_size, NULL);
 	if (ret >= 0)
 		ret = set_tags(index, id, &facts->tags);
+	if (ret >= 0)
+		ret = traits_set_auto(index, id, &facts->automatic);
 	return ret < 0 ? ret : set_links(index, id, &facts->links);
+}
+
+static void free_facts(struct facts *facts)
+{
+	tags_free(&facts->tags);
+	tags_free(&facts->automatic);
+	links_free(&facts->links);
 }
 
 static int read_facts(struct tagindex *index, int fd, struct facts *facts)
@@ -369,12 +381,14 @@ static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 	int ret;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	memset(facts, 0, sizeof(*facts));
 	ret = tags_read(&facts->tags, path);
-	if (ret == 0) {
+	if (ret == 0)
+		ret = tags_read_xattr(&facts->automatic, path, AUTO_XATTR);
+	if (ret == 0)
 		ret = links_read(&facts->links, path);
-		if (ret < 0)
-			tags_free(&facts->tags);
-	}
+	if (ret < 0)
+		free_facts(facts);
 	return ret < 0 ? failed(index, -ret) : 0;
 }
 
@@ -394,8 +408,7 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 	if (ret == 0) {
 		ret = fstat(fd, &st) < 0 ? failed(index, errno) :
 			record_file(index, fd, &st, &facts, names, count);
-		tags_free(&facts.tags);
-		links_free(&facts.links);
+		free_facts(&facts);
 	}
 	return end(index, ret);
 }

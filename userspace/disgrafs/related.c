@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which files have to do with one: they share tags with it, are linked with it,
- * have its contents or its stem, or are in its directory. What is shared by few weighs more: a
+ * have its contents or its stem, its author, album, camera or keywords, or are in its
+ * directory. What is shared by few weighs more: a
  * feature that n of N files have counts ln(1 + N / n).
  *
  * The work is bounded: features are taken from the rarest on, as long as the
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "traits.h"
+
 /* Rows that are looked at for files. */
 #define BUDGET 10000
 /* Of the best files found, as many times the files wanted stay for the common tags. */
@@ -26,6 +29,15 @@
 #define WEIGHT_CONTENTS 2.0
 #define WEIGHT_STEM 1.0
 #define WEIGHT_DIR 0.3
+#define WEIGHT_KEYWORD 1.0
+
+/* Facts that files have in common; others tell little. */
+static const struct {
+	const char *key;
+	double weight;
+} shared_facts[] = {
+	{ "album", 1.5 }, { "author", 1.0 }, { "artist", 0.7 }, { "tag", 0.5 }, { "camera", 0.3 },
+};
 
 struct candidate {
 	int64_t node;		/* 0: free */
@@ -216,6 +228,80 @@ static int score_contents(struct tagindex *index, struct candidates *c)
 	return score_few(index, c, stmt, WEIGHT_CONTENTS, RELATED_CONTENTS);
 }
 
+/* ---- what was found in them ---- */
+
+struct shared_trait {
+	int64_t trait, files;
+	double weight;
+	unsigned int why;
+};
+
+/* What counts of a trait of the @key, of the @weight it has in the file, or 0. */
+static double trait_weight(const char *key, double weight, unsigned int *why)
+{
+	size_t i;
+
+	*why = RELATED_KEYWORD;
+	if (!strcmp(key, TRAIT_KEYWORD))
+		return WEIGHT_KEYWORD * weight;
+	*why = RELATED_FACT;
+	for (i = 0; i < sizeof(shared_facts) / sizeof(*shared_facts); i++) {
+		if (!strcmp(key, shared_facts[i].key))
+			return shared_facts[i].weight;
+	}
+	return 0;
+}
+
+#define MAX_TRAITS 100
+
+/* Those that others have as well, the rarest first. */
+static size_t read_traits(struct tagindex *index, int64_t node, struct shared_trait *traits)
+{
+	struct db_stmt *stmt = statement(index, ST_NODE_TRAITS);
+	struct shared_trait *trait;
+	size_t count = 0;
+	char *key;
+
+	if (!stmt)
+		return 0;
+	db_bind_int(stmt, 1, node);
+	while (count < MAX_TRAITS && db_step(stmt) > 0) {
+		key = column_string(stmt, 1);
+		trait = &traits[count];
+		trait->weight = key ? trait_weight(key, db_double(stmt, 3), &trait->why) : 0;
+		trait->trait = db_int(stmt, 0);
+		trait->files = db_int(stmt, 2);
+		count += trait->weight > 0;
+		free(key);
+	}
+	db_reset(stmt);
+	return count;
+}
+
+/* No more than a quarter of what is left; the rest is for names. */
+static int score_traits(struct tagindex *index, struct candidates *c)
+{
+	struct db_stmt *stmt = statement(index, ST_TRAIT_NODES);
+	struct shared_trait traits[MAX_TRAITS];
+	size_t count = read_traits(index, c->self, traits), left = c->budget / 4, i;
+	double weight;
+	int ret = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	for (i = 0; i < count && !ret && (size_t)traits[i].files <= left; i++) {
+		left -= traits[i].files;
+		c->budget -= traits[i].files;
+		weight = traits[i].weight * rarity(c, traits[i].files);
+		db_bind_int(stmt, 1, traits[i].trait);
+		while (!ret && db_step(stmt) > 0)
+			ret = score(c, db_int(stmt, 0), weight * db_double(stmt, 1),
+				    traits[i].why);
+		db_reset(stmt);
+	}
+	return ret;
+}
+
 /* ---- ranking ---- */
 
 static int by_score(const void *a, const void *b)
@@ -304,6 +390,8 @@ static int find_related(struct tagindex *index, struct candidates *c, size_t max
 		ret = score_tags(index, c, tags, count, &left);
 	if (ret == 0)
 		ret = score_contents(index, c);
+	if (ret == 0)
+		ret = score_traits(index, c);
 	if (ret == 0)
 		ret = score_names(index, c);
 	if (ret == 0) {

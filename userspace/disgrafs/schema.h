@@ -7,12 +7,13 @@
  * name: the tree; stem: the name without its last extension. seen: the generation
  * in which a row was last found to be true. tag.files is kept by the triggers, so
  * that asking for all tags does not count all files. fulltext keeps no text, only which
- * words are where. looked: see facts.c.
+ * words are where. looked: see facts.c. trait: see traits.h; number: what its value is as
+ * a number; files: as in tag.
  */
 #ifndef DISGRAFS_SCHEMA_H
 #define DISGRAFS_SCHEMA_H
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 #define INDEX_TABLES(ID, INT, BYTES, TEXT, UNIQUE, END)						\
 	"CREATE TABLE meta(key " TEXT " PRIMARY KEY, value " INT " NOT NULL)" END ";"		\
@@ -43,6 +44,13 @@
 	"	key " TEXT " NOT NULL, value " TEXT " NOT NULL,"				\
 	"	PRIMARY KEY(node, key, value))" END ";"						\
 	"CREATE INDEX fact_value ON fact(key, value);"						\
+	"CREATE TABLE trait(id " ID " PRIMARY KEY, key " TEXT " NOT NULL,"			\
+	"	value " TEXT " NOT NULL, number DOUBLE PRECISION,"				\
+	"	files " INT " NOT NULL DEFAULT 0, UNIQUE(key, value));"				\
+	"CREATE TABLE file_trait(trait " INT " NOT NULL REFERENCES trait ON DELETE CASCADE,"	\
+	"	node " INT " NOT NULL REFERENCES node ON DELETE CASCADE,"			\
+	"	weight DOUBLE PRECISION NOT NULL, PRIMARY KEY(trait, node))" END ";"		\
+	"CREATE INDEX file_trait_node ON file_trait(node, trait);"				\
 	"INSERT INTO meta VALUES('generation', 1), ('clean', 1), ('stale', 1);"
 
 #endif

@@ -155,6 +155,11 @@ static void bind_text(struct db_stmt *stmt, int param, const char *text, size_t 
 	sqlite3_bind_text64(of_stmt(stmt), param, text, size, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+static void bind_double(struct db_stmt *stmt, int param, double value)
+{
+	sqlite3_bind_double(of_stmt(stmt), param, value);
+}
+
 static void bind_null(struct db_stmt *stmt, int param)
 {
 	sqlite3_bind_null(of_stmt(stmt), param);
@@ -172,6 +177,11 @@ static int step(struct db_stmt *stmt)
 static int64_t column_int(struct db_stmt *stmt, int column)
 {
 	return sqlite3_column_int64(of_stmt(stmt), column);
+}
+
+static double column_double(struct db_stmt *stmt, int column)
+{
+	return sqlite3_column_double(of_stmt(stmt), column);
 }
 
 static const char *column_bytes(struct db_stmt *stmt, int column, size_t *size)
@@ -200,9 +210,11 @@ static const struct db_ops ops = {
 	.bind_int = bind_int,
 	.bind_bytes = bind_bytes,
 	.bind_text = bind_text,
+	.bind_double = bind_double,
 	.bind_null = bind_null,
 	.step = step,
 	.column_int = column_int,
+	.column_double = column_double,
 	.column_bytes = column_bytes,
 	.reset = reset,
 };

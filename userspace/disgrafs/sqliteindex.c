@@ -35,6 +35,10 @@ static const char schema[] =
 	"	UPDATE tag SET files = files + 1 WHERE id = new.tag; END;"
 	"CREATE TRIGGER file_tag_dropped AFTER DELETE ON file_tag BEGIN"
 	"	UPDATE tag SET files = files - 1 WHERE id = old.tag; END;"
+	"CREATE TRIGGER file_trait_added AFTER INSERT ON file_trait BEGIN"
+	"	UPDATE trait SET files = files + 1 WHERE id = new.trait; END;"
+	"CREATE TRIGGER file_trait_dropped AFTER DELETE ON file_trait BEGIN"
+	"	UPDATE trait SET files = files - 1 WHERE id = old.trait; END;"
 	/* rowid: a node */
 	"CREATE VIRTUAL TABLE fulltext USING fts5(words, content = '', contentless_delete = 1,"
 	"	tokenize = 'unicode61 remove_diacritics 2');"

@@ -177,19 +177,19 @@ char *tags_format(const struct tags *tags, size_t *len)
 	return value;
 }
 
-int tags_read(struct tags *tags, const char *path)
+int tags_read_xattr(struct tags *tags, const char *path, const char *name)
 {
 	char small[1024], *value = small;
 	ssize_t len;
 	int ret;
 
 	memset(tags, 0, sizeof(*tags));
-	len = getxattr(path, TAGS_XATTR, small, sizeof(small));
+	len = getxattr(path, name, small, sizeof(small));
 	if (len < 0 && errno == ERANGE) {
 		value = malloc(XATTR_SIZE_MAX);
 		if (!value)
 			return -ENOMEM;
-		len = getxattr(path, TAGS_XATTR, value, XATTR_SIZE_MAX);
+		len = getxattr(path, name, value, XATTR_SIZE_MAX);
 	}
 	if (len >= 0)
 		ret = tags_parse(tags, value, len);
@@ -202,18 +202,28 @@ int tags_read(struct tags *tags, const char *path)
 	return ret;
 }
 
-int tags_write(const struct tags *tags, const char *path)
+int tags_read(struct tags *tags, const char *path)
+{
+	return tags_read_xattr(tags, path, TAGS_XATTR);
+}
+
+int tags_write_xattr(const struct tags *tags, const char *path, const char *name)
 {
 	size_t len;
 	char *value;
 	int ret;
 
 	if (!tags->count)
-		return removexattr(path, TAGS_XATTR) < 0 && errno != ENODATA ? -errno : 0;
+		return removexattr(path, name) < 0 && errno != ENODATA ? -errno : 0;
 	value = tags_format(tags, &len);
 	if (!value)
 		return -ENOMEM;
-	ret = setxattr(path, TAGS_XATTR, value, len, 0) < 0 ? -errno : 0;
+	ret = setxattr(path, name, value, len, 0) < 0 ? -errno : 0;
 	free(value);
 	return ret;
+}
+
+int tags_write(const struct tags *tags, const char *path)
+{
+	return tags_write_xattr(tags, path, TAGS_XATTR);
 }

@@ -38,5 +38,8 @@ char *tags_format(const struct tags *tags, size_t *len);
  */
 int tags_read(struct tags *tags, const char *path);
 int tags_write(const struct tags *tags, const char *path);
+/* The same in another xattr. */
+int tags_read_xattr(struct tags *tags, const char *path, const char *name);
+int tags_write_xattr(const struct tags *tags, const char *path, const char *name);
 
 #endif

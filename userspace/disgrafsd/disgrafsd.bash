@@ -12,6 +12,10 @@ _disgrafsd()
 		mapfile -t COMPREPLY < <(compgen -W "$(basename -a -s .bpf.o \
 			/usr/lib/extfuse/*.bpf.o 2>/dev/null)" -- "$cur")
 		return ;;
+	--plugins)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return ;;
 	--extractor)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -19,7 +23,8 @@ _disgrafsd()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--ttl --no-module --policy --threads
-			--share-graph --no-fanotify --no-extract --extractor --extract-timeout --index --foreground
+			--share-graph --no-fanotify --no-extract --extractor --extract-timeout
+			--plugins --no-auto --index --foreground
 			--debug --help --version -o' -- "$cur")
 		return
 	fi

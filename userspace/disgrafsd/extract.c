@@ -7,7 +7,9 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "autotag.h"
 #include "index.h"
+#include "plugins.h"
 #include "tagging.h"
 #include "worker.h"
 
@@ -26,6 +28,7 @@ static struct {
 	pthread_t thread;
 	struct worker worker;
 	unsigned int restarts;
+	struct plugins plugins;
 	int64_t generation;		/* whose new files are known to be to be looked at */
 } extract = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -77,9 +80,15 @@ static int look(struct disgrafsd *fs, struct tagindex *index, struct index_job *
 	}
 	if (job->fd >= 0)
 		ret = worker_look(&extract.worker, job->fd, job->name, &answer);
+	if (ret == 0 && job->fd >= 0)
+		ret = plugins_look(&extract.plugins, job->fd, job->name, &answer);
+	if (ret == 0)
+		ret = worker_parse(&answer);
 	if (ret == 0)
 		ret = index_found(index, job, &answer.found);
 	worker_answer_free(&answer);
+	if (ret == 0 && job->fd >= 0 && fs->opt.auto_tags)
+		autotag(fs, index, job);
 	if (job->fd >= 0)
 		close(job->fd);
 	return ret;
@@ -141,6 +150,7 @@ static void *extractor(void *arg)
 		look_around(index);
 		go = pass(fs, index);
 	}
+	plugins_end(&extract.plugins);
 	worker_end(&extract.worker);
 	index_close(index);
 	return NULL;
@@ -158,6 +168,7 @@ void extract_start(struct disgrafsd *fs)
 	extract.worker.program = fs->opt.extractor;
 	extract.worker.timeout = fs->opt.extract_timeout;
 	extract.worker.stop = eventfd(0, EFD_CLOEXEC);
+	plugins_find(&extract.plugins, fs->opt.plugins, &extract.worker);
 	extract.some = true;
 	extract.running = extract.worker.stop >= 0 &&
 			  !pthread_create(&extract.thread, NULL, extractor, fs);

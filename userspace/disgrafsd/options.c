@@ -27,7 +27,8 @@
 
 enum {
 	OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_FANOTIFY,
-	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_INDEX, OPT_REMOUNT
+	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_PLUGINS, OPT_NO_AUTO,
+	OPT_INDEX, OPT_REMOUNT
 };
 
 static const struct option long_options[] = {
@@ -39,6 +40,8 @@ static const struct option long_options[] = {
 	{ "no-extract",	no_argument,	   NULL, OPT_NO_EXTRACT },
 	{ "extractor",	required_argument, NULL, OPT_EXTRACTOR },
 	{ "extract-timeout", required_argument, NULL, OPT_EXTRACT_TIMEOUT },
+	{ "plugins",	required_argument, NULL, OPT_PLUGINS },
+	{ "no-auto",	no_argument,	   NULL, OPT_NO_AUTO },
 	{ "index",	required_argument, NULL, OPT_INDEX },
 	{ "no-fanotify", no_argument,	   NULL, OPT_NO_FANOTIFY },
 	{ "foreground",	no_argument,	   NULL, 'f' },
@@ -64,12 +67,16 @@ static void help(void)
 	       "                   what looks into them (" EXTRACTOR ")\n"
 	       "  --extract-timeout SECONDS\n"
 	       "                   how long that may take for a file (%d)\n"
+	       "  --plugins DIR    directory of more programs that look into them\n"
+	       "                   (" PLUGINS ")\n"
+	       "  --no-auto        give files no automatic tags\n"
 	       "  --index URI      postgresql://...: where the index is from now on, for several\n"
 	       "                   servers of one LOWER; sqlite: in LOWER\n"
 	       "  --no-fanotify    do not notice what others change in LOWER\n"
 	       "  -o OPTION,...    mount options, see mount.fuse3(8); also ttl=SECONDS, nomodule,\n"
 	       "                   policy=NAME, threads=N, sharegraph, noextract,\n"
-	       "                   extractor=PROGRAM, extract-timeout=SECONDS, index=URI and nofanotify\n"
+	       "                   extractor=PROGRAM, extract-timeout=SECONDS, plugins=DIR, noautotags,\n"
+	       "                   index=URI and nofanotify\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
@@ -153,6 +160,14 @@ static bool set_option(struct options *opt, int key, const char *arg, const char
 	case OPT_EXTRACT_TIMEOUT:
 		opt->extract_timeout = parse_number(arg, said);
 		return true;
+	case OPT_PLUGINS:
+		if (*arg != '/')
+			usage("%s: not an absolute path", said);
+		set_string(&opt->plugins, arg);
+		return true;
+	case OPT_NO_AUTO:
+		opt->auto_tags = false;
+		return true;
 	case OPT_INDEX:
 		if (strcmp(arg, "sqlite") && strncmp(arg, "postgresql://", 13) &&
 		    strncmp(arg, "postgres://", 11))
@@ -177,6 +192,8 @@ static const struct fuse_opt mount_options[] = {
 	FUSE_OPT_KEY("noextract", OPT_NO_EXTRACT),
 	FUSE_OPT_KEY("extractor=", OPT_EXTRACTOR),
 	FUSE_OPT_KEY("extract-timeout=", OPT_EXTRACT_TIMEOUT),
+	FUSE_OPT_KEY("plugins=", OPT_PLUGINS),
+	FUSE_OPT_KEY("noautotags", OPT_NO_AUTO),
 	FUSE_OPT_KEY("index=", OPT_INDEX),
 	FUSE_OPT_KEY("nofanotify", OPT_NO_FANOTIFY),
 	FUSE_OPT_KEY("remount", OPT_REMOUNT),
@@ -350,6 +367,8 @@ void options_parse(struct options *opt, int argc, char *argv[])
 	opt->fanotify = true;
 	opt->extract = true;
 	opt->extractor = strdup(EXTRACTOR);
+	opt->plugins = strdup(PLUGINS);
+	opt->auto_tags = true;
 	opt->extract_timeout = DEFAULT_EXTRACT_TIMEOUT;
 	opt->failure = 1;
 	opterr = 0;
@@ -371,6 +390,7 @@ void options_free(struct options *opt)
 	free(opt->mountpoint);
 	free(opt->policy);
 	free(opt->extractor);
+	free(opt->plugins);
 	free(opt->index);
 	fuse_opt_free_args(&opt->fuse_args);
 }

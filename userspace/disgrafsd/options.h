@@ -12,7 +12,9 @@ struct options {
 	unsigned int threads;
 	bool extract;			/* look into files, with: */
 	char *extractor;
+	char *plugins;			/* directory of more programs that do */
 	unsigned int extract_timeout;	/* seconds */
+	bool auto_tags;			/* give files tags of what was found */
 	char *index;			/* NULL: as it is; "sqlite", or an URI */
 	bool module;
 	bool foreground;

@@ -16,10 +16,11 @@
 /* How long a process that ends may take to do so. */
 #define END_MS 1000
 #define MAX_FACTS 64
+#define MAX_KEYWORDS 32
 #define MAX_KEY 32
 #define MAX_VALUE 1024
 #define MAX_TEXT (1 << 20)
-/* A MiB of text, with "text " in front of lines that may be empty, and facts. */
+/* Of one worker: a MiB of text, with "text " in front of lines that may be empty, and facts. */
 #define MAX_ANSWER (7 << 20)
 
 extern char **environ;
@@ -28,7 +29,8 @@ extern char **environ;
 
 static int spawn(struct worker *worker, int socket)
 {
-	char *argv[] = { (char *)worker->program, NULL };
+	char *argv[] = { (char *)worker->program, worker->plugin ? "--plugin" : NULL,
+			 (char *)worker->plugin, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
@@ -39,7 +41,10 @@ static int spawn(struct worker *worker, int socket)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	/* A group of its own, to be killed with what it starts. */
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+				 POSIX_SPAWN_SETPGROUP);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -71,7 +76,7 @@ void worker_end(struct worker *worker)
 {
 	if (!worker->pid)
 		return;
-	kill(worker->pid, SIGKILL);
+	kill(-worker->pid, SIGKILL);
 	waitpid(worker->pid, NULL, 0);
 	close(worker->socket);
 	worker->pid = 0;
@@ -162,15 +167,16 @@ int worker_look(struct worker *worker, int fd, const char *name, struct worker_a
 {
 	int ret = worker->pid ? 0 : start(worker);
 	size_t size = 0;
+	char *longer, *end;
 
-	memset(answer, 0, sizeof(*answer));
 	if (ret < 0)
 		return ret;
 	/* Untouched pages of it cost nothing. */
-	answer->buffer = malloc(MAX_ANSWER);
-	if (!answer->buffer)
+	longer = realloc(answer->buffer, answer->size + MAX_ANSWER);
+	if (!longer)
 		return -ENOMEM;
-	ret = exchange(worker, fd, name, answer->buffer, &size);
+	answer->buffer = longer;
+	ret = exchange(worker, fd, name, answer->buffer + answer->size, &size);
 	/* If it said something and ended then, the next question finds out. */
 	if (ret == 0 && !size && has_ended(worker))
 		ret = -EPIPE;
@@ -178,15 +184,18 @@ int worker_look(struct worker *worker, int fd, const char *name, struct worker_a
 	if (ret < 0)
 		worker_end(worker);
 	/* That is this file's own fault. */
-	if (ret == 0 || ret == -ETIMEDOUT || ret == -E2BIG)
-		ret = worker_parse(answer, size);
-	if (ret < 0)
-		worker_answer_free(answer);
-	return ret;
+	if (ret < 0 && ret != -ETIMEDOUT && ret != -E2BIG)
+		return ret;
+	/* A line that does not end is what was left when the process did. */
+	end = memrchr(answer->buffer + answer->size, '\n', size);
+	if (end)
+		answer->size = end + 1 - answer->buffer;
+	return 0;
 }
 
 void worker_answer_free(struct worker_answer *answer)
 {
+	free(answer->found.keyword);
 	free(answer->found.fact);
 	free(answer->text);
 	free(answer->buffer);
@@ -226,6 +235,33 @@ static void add_text(struct worker_answer *answer, const char *line, size_t size
 	answer->text[found->text_size++] = '\n';
 }
 
+/* "WEIGHT WORD" */
+static void add_keyword(struct worker_answer *answer, char *value)
+{
+	struct index_findings *found = &answer->found;
+	char *word;
+	double weight = strtod(value, &word);
+
+	if (word == value || *word != ' ' || !word[1] || !(weight > 0 && weight <= 1) ||
+	    found->keywords == MAX_KEYWORDS)
+		return;
+	found->keyword[found->keywords++] = (struct index_keyword){ word + 1, weight };
+}
+
+/* Whoever looks closer knows better what it is. */
+static bool set_type(struct index_findings *found, const char *key, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < found->count && !strcmp(key, "type"); i++) {
+		if (!strcmp(found->fact[i].key, key)) {
+			found->fact[i].value = value;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* "KEY VALUE" of @size bytes, behind which there is room for a NUL. */
 static void parse_line(struct worker_answer *answer, char *line, size_t size)
 {
@@ -240,24 +276,27 @@ static void parse_line(struct worker_answer *answer, char *line, size_t size)
 		add_text(answer, value, size);
 		return;
 	}
-	if (!is_key(line) || !is_value(value, size) || found->count == MAX_FACTS)
+	if (!is_key(line) || !is_value(value, size))
 		return;
 	value[size] = '\0';
-	found->fact[found->count++] = (struct index_fact){ line, value };
+	if (!strcmp(line, "keyword"))
+		add_keyword(answer, value);
+	else if (!set_type(found, line, value) && found->count < MAX_FACTS)
+		found->fact[found->count++] = (struct index_fact){ line, value, 0 };
 }
 
-int worker_parse(struct worker_answer *answer, size_t size)
+int worker_parse(struct worker_answer *answer)
 {
 	struct index_findings *found = &answer->found;
-	char *line = answer->buffer, *end = line + size, *newline;
+	char *line = answer->buffer, *end = line + answer->size, *newline;
 
 	found->fact = calloc(MAX_FACTS, sizeof(*found->fact));
+	found->keyword = calloc(MAX_KEYWORDS, sizeof(*found->keyword));
 	answer->text = malloc(MAX_TEXT);
-	if (!found->fact || !answer->text)
+	if (!found->fact || !found->keyword || !answer->text)
 		return -ENOMEM;
 	found->text = answer->text;
-	/* A line that does not end is what was left when the process did. */
-	for (; (newline = memchr(line, '\n', end - line)); line = newline + 1)
+	for (; line < end && (newline = memchr(line, '\n', end - line)); line = newline + 1)
 		parse_line(answer, line, newline - line);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "autotags.h"
 #include "links.h"
 #include "peers.h"
 #include "tagging.h"
@@ -35,7 +36,8 @@ static void drop_set_gid(fuse_req_t req, const struct node *node)
 /* What the index knows of a file. */
 static bool is_indexed(const char *name)
 {
-	return !strcmp(name, TAGS_XATTR) || !strncmp(name, LINK_XATTR, strlen(LINK_XATTR));
+	return !strcmp(name, TAGS_XATTR) || !strcmp(name, AUTO_XATTR) ||
+	       !strncmp(name, LINK_XATTR, strlen(LINK_XATTR));
 }
 
 /*

@@ -35,11 +35,13 @@ static int close_looker(void **state)
 static char *look_at(const char *contents, size_t size, size_t *said_size)
 {
 	int fd = memfd_create("file", 0), out = memfd_create("out", 0), keep = dup(out);
+	int kind = 0;
 	char *said;
 
 	assert_int_equal(write(fd, contents, size), size);
 	lseek(fd, 0, SEEK_SET);
-	assert_int_equal(look(&looker, fd, out), 0);
+	assert_int_equal(look(&looker, fd, out, &kind), 0);
+	assert_int_equal(kind, -1);
 	*said_size = lseek(keep, 0, SEEK_END);
 	said = calloc(1, *said_size + 1);
 	assert_int_equal(pread(keep, said, *said_size, 0), *said_size);
@@ -68,6 +70,9 @@ static void kinds(void **state)
 	says("\xe4\xb8\xad\xe6\x96\x87\n", "type text/plain\ncharset utf-8\n"
 	     "text \xe4\xb8\xad\xe6\x96\x87\n"
 	     "sha256 a20758305f24aa08fdd593d564de930e95c652027327bd291c5559db3d03f76c\n");
+	says("ice and ice\n", "type text/plain\ncharset us-ascii\ntext ice and ice\n"
+	     "keyword 1.000 ice\n"
+	     "sha256 63e6ae00a2015fc67c1c3587adf0e3460eb33284c460c6c72409773b546237a7\n");
 	says("\x89PNG\r\n\x1a\n", "type application/octet-stream\n"
 	     "sha256 4c4b6a3be1314ab86138bef4314dde022e600960d8689a2c8f8631802d20dab6\n");
 }

@@ -2,6 +2,7 @@
 /*
  * What a process in the sandbox can do, and what ends it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,9 +50,26 @@ static void read_and_write(void)
 		-1, 0);
 }
 
+/* Libraries try to, so it is not the end. */
 static void open_file(void)
 {
-	syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY);
+	struct stat st;
+
+	if (syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY) >= 0 ||
+	    syscall(SYS_openat, -1, "/dev/null", O_WRONLY) >= 0 ||
+	    syscall(SYS_access, "/etc/passwd", F_OK) == 0 ||
+	    syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &st, 0) == 0)
+		syscall(SYS_exit_group, 3);
+}
+
+static void open_by_handle(void)
+{
+	syscall(SYS_open_by_handle_at, 0, NULL, O_RDONLY);
+}
+
+static void open_with_how(void)
+{
+	syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", NULL, 0);
 }
 
 static void connect_somewhere(void)
@@ -88,7 +107,7 @@ static void change_mode(void)
 static void filter(void **state)
 {
 	static void (*const refused[])(void) = {
-		open_file, connect_somewhere, fork_process, run_program, kill_parent, make_code,
+		open_by_handle, open_with_how, connect_somewhere, fork_process, run_program, kill_parent, make_code,
 		change_mode,
 	};
 	int status = status_of(read_and_write);
@@ -97,11 +116,39 @@ static void filter(void **state)
 	(void)state;
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+	status = status_of(open_file);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 	for (i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
 		status = status_of(refused[i]);
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
 			fail_msg("action %zu: %#x", i, status);
 	}
+}
+
+/* Of a plug-in, and what it starts. */
+static void plugin(void **state)
+{
+	char *argv[] = { "/bin/sh", "-c",
+			 "echo x >/dev/null && ! ( echo x >/tmp/written ) 2>/dev/null", NULL };
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		/* The sanitizers take more memory than that leaves. */
+		if (sandbox_user() < 0 || sandbox_plugin() < 0)
+			_exit(2);
+		if (syscall(SYS_socket, AF_INET, SOCK_STREAM, 0) >= 0 ||
+		    syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0 ||
+		    syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno != EPERM ||
+		    syscall(SYS_setsid) >= 0)
+			_exit(3);
+		execv(argv[0], argv);
+		_exit(4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void limits(void **state)
@@ -139,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filter),
+		cmocka_unit_test(plugin),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(user),
 	};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * scale FILES: how long the index takes to answer with that many files, 1000
- * tags and 5 tags a file. Not a test: figures for a machine.
+ * tags and 5 tags a file, and 10 of 5000 keywords and one of 1000 authors. Not a test:
+ * figures for a machine.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@
 #define TAGS 1000
 #define TAGS_A_FILE 5
 #define FILES_A_DIR 100
+#define KEYWORDS 5000
+#define KEYWORDS_A_FILE 10
+#define AUTHORS 1000
 #define ROUNDS 1000
 
 static struct tagindex *idx;
@@ -25,6 +29,22 @@ static void sql(const char *text)
 	if (db_exec(idx->db, text) < 0) {
 		fprintf(stderr, "%s: %s\n", text, idx->db->error);
 		exit(1);
+	}
+}
+
+/* What is in the file: words are the rarer the higher their number is. */
+static void fill_traits(unsigned long node)
+{
+	char text[512];
+	int i, trait;
+
+	for (i = 0; i <= KEYWORDS_A_FILE; i++) {
+		trait = rand_r(&seed) % (rand_r(&seed) % KEYWORDS + 1) + 1;
+		if (i == KEYWORDS_A_FILE)
+			trait = KEYWORDS + rand_r(&seed) % AUTHORS + 1;
+		snprintf(text, sizeof(text), "INSERT OR IGNORE INTO file_trait VALUES(%d, %lu, %f)",
+			 trait, node, 1.0 / (i % KEYWORDS_A_FILE + 1));
+		sql(text);
 	}
 }
 
@@ -39,6 +59,11 @@ static void fill(unsigned long files)
 	for (i = 0; i < TAGS; i++) {
 		snprintf(text, sizeof(text), "INSERT INTO tag(id, name) VALUES(%lu, CAST('tag%03lu' AS BLOB))",
 			 i + 1, i);
+		sql(text);
+	}
+	for (i = 0; i < KEYWORDS + AUTHORS; i++) {
+		snprintf(text, sizeof(text), "INSERT INTO trait(id, key, value) VALUES(%lu, '%s', 'value%lu')",
+			 i + 1, i < KEYWORDS ? "keyword" : "author", i);
 		sql(text);
 	}
 	for (i = 0; i < files; i++) {
@@ -58,6 +83,7 @@ static void fill(unsigned long files)
 				 rand_r(&seed) % TAGS + 1, i + 2, t);
 			sql(text);
 		}
+		fill_traits(i + 2);
 	}
 	sql("COMMIT");
 }
@@ -128,6 +154,17 @@ static void related(unsigned long files)
 	index_related(idx, path, 20, count_related, NULL);
 }
 
+static void by_facts(unsigned long files)
+{
+	struct expr_error error;
+	char text[64];
+
+	(void)files;
+	snprintf(text, sizeof(text), "keyword:value%d author:value%d", rand_r(&seed) % KEYWORDS,
+		 KEYWORDS + rand_r(&seed) % AUTHORS);
+	index_search(idx, text, &error, count_path, NULL);
+}
+
 static void measure(const char *what, unsigned long files, void (*fn)(unsigned long files))
 {
 	static double times[ROUNDS];
@@ -164,6 +201,7 @@ int main(int argc, char *argv[])
 	fill(files);
 	measure("two tags", files, intersection);
 	measure("tags by prefix", files, prefix);
+	measure("keyword and author", files, by_facts);
 	measure("related", files, related);
 	index_close(idx);
 	snprintf(command, sizeof(command), "rm -rf %s", top);

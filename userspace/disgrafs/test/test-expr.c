@@ -32,6 +32,13 @@ static void print(FILE *f, const struct expr *e)
 		fprintf(f, e->op == EXPR_AND ? "&" : "|");
 		print(f, e->right);
 		fprintf(f, ")");
+	} else if (e->op == EXPR_FACT) {
+		fprintf(f, "[%s%s", e->key, e->any ? "" : compare[e->compare]);
+		if (e->text)
+			fprintf(f, "'%s'", e->text);
+		else if (!e->any)
+			fprintf(f, "%lld", (long long)e->number);
+		fprintf(f, "]");
 	} else if (e->text) {
 		fprintf(f, "[%s%s]", names[e->op], e->text);
 	} else {
@@ -92,7 +99,7 @@ static void words(void **state)
 	parses_as("\"a \\\" \\\\ b\"", "[a \" \\ b]");
 	parses_as("\"and\" 'or' tag:not", "(([and]&[or])&[not])");
 	parses_as("don't 5\"", "([don't]&[5\"])");
-	parses_as("genre:rock a:b:c :x", "(([genre:rock]&[a:b:c])&[:x])");
+	parses_as("mood:calm a:b:c :x", "(([mood:calm]&[a:b:c])&[:x])");
 	parses_as("\"name:x\" tag:name:x", "([name:x]&[name:x])");
 	parses_as("tag:\"(x)\"", "[(x)]");
 	parses_as("a/b %2F \xff\xfe", "(([a/b]&[%2F])&[\xff\xfe])");
@@ -124,6 +131,14 @@ static void fields(void **state)
 	parses_as("size:>10k size:<=2M", "([size:>10240]&[size:<=2097152])");
 	parses_as("size:>=1G size:<1T", "([size:>=1073741824]&[size:<1099511627776])");
 	parses_as("path:docs/* link:cites linked:cites", "(([path:docs/*]&[link:cites])&[linked:cites])");
+	parses_as("author:Jane pages:>10 pages:12 year:<=1960",
+		  "((([author='jane']&[pages>10])&[pages='12'])&[year<=1960])");
+	parses_as("album:\"Kind of *\" keyword:Networks",
+		  "([album='kind of *']&[keyword='network'])");
+	parses_as("taken:2020-05 taken:>=2020-05-01 taken:2020*",
+		  "(([taken='2020-05*']&[taken>='2020-05-01'])&[taken='2020*'])");
+	parses_as("fact:colour fact:colour=Red fact:width>5 fact:a<=b",
+		  "((([colour]&[colour='red'])&[width>5])&[a<='b'])");
 	parses_as("text:word text:\"a phrase\"", "([text:word]&[text:a phrase])");
 	parses_as("hash:E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		  "[hash:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855]");
@@ -174,6 +189,12 @@ static void errors(void **state)
 	fails_at("mtime:<2026-13-01", 1, "mtime:");
 	fails_at("x name:", 3, "value is missing");
 	fails_at("hash:abc", 1, "hash:");
+	fails_at("author:", 1, "value is missing");
+	fails_at("a pages:>", 3, "value is missing");
+	fails_at("taken:", 1, "value is missing");
+	fails_at("fact:", 1, "fact:");
+	fails_at("fact:=x", 1, "fact:");
+	fails_at("fact:x=", 1, "value is missing");
 	fails_at("text:", 1, "value is missing");
 	fails_at("tag:\"\"", 1, "value is missing");
 	fails_at("\"\"", 1, "value is missing");

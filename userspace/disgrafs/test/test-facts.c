@@ -43,7 +43,7 @@ static void closed(const char *path)
 /* Records of the file what is in it, as its text, and facts. */
 static void look(const struct index_job *job)
 {
-	struct index_fact facts[] = { { "type", "text/plain" }, { "sha256", HASH } };
+	struct index_fact facts[] = { { "type", "text/plain", 0 }, { "sha256", HASH, 0 } };
 	struct index_findings found = { .fact = facts, .count = 2 };
 	char text[256];
 

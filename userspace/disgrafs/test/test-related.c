@@ -40,7 +40,7 @@ static void make(const char *path, const char *tags)
 /* Somebody looked into the file, which has @size bytes with that hash. */
 static void look(const char *path, const char *hash, off_t size)
 {
-	struct index_fact fact = { "sha256", hash };
+	struct index_fact fact = { "sha256", hash, 0 };
 	struct index_findings found = { .fact = &fact, .count = 1 };
 	struct index_job job = { .fd = open(path, O_WRONLY) };
 	int64_t node;

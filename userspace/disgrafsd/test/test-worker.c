@@ -21,11 +21,11 @@
 
 static struct worker_answer parse(const char *said, size_t size)
 {
-	struct worker_answer answer = { };
+	struct worker_answer answer = { .size = size };
 
 	answer.buffer = malloc(size);
 	memcpy(answer.buffer, said, size);
-	assert_int_equal(worker_parse(&answer, size), 0);
+	assert_int_equal(worker_parse(&answer), 0);
 	return answer;
 }
 
@@ -57,6 +57,33 @@ static void lines(void **state)
 	/* No keys, no values. */
 	says("Type a\na/b c\n key v\nkey\nkey \nk \001\nk \x7f\n", "", "");
 	says("textual one\ntext\n", "textual=one;", "");
+}
+
+static void keywords(void **state)
+{
+	static const char said[] = "keyword 0.5 two words\nkeyword 1 x\nkeyword 2 y\nkeyword 0 y\n"
+		"keyword nan y\nkeyword y\nkeyword 0.5\nkeyword 0.5 \nkeyword 0.5y y\nkey word\n";
+	struct worker_answer answer = parse(said, strlen(said));
+
+	(void)state;
+	assert_int_equal(answer.found.keywords, 2);
+	assert_string_equal(answer.found.keyword[0].word, "two words");
+	assert_true(answer.found.keyword[0].weight == 0.5);
+	assert_string_equal(answer.found.keyword[1].word, "x");
+	assert_int_equal(answer.found.count, 1);
+	worker_answer_free(&answer);
+	/* Who says the type last knows better. */
+	says("type a/b\nx y\ntype c/d\n", "type=c/d;x=y;", "");
+}
+
+static void nothing(void **state)
+{
+	struct worker_answer answer = { };
+
+	(void)state;
+	assert_int_equal(worker_parse(&answer), 0);
+	assert_int_equal(answer.found.count, 0);
+	worker_answer_free(&answer);
 }
 
 static void too_much(void **state)
@@ -113,8 +140,13 @@ static int look(struct worker_answer *answer)
 	assert_int_equal(pipe(pipe_fds), 0);
 	assert_int_equal(write(pipe_fds[1], "contents", 8), 8);
 	close(pipe_fds[1]);
+	memset(answer, 0, sizeof(*answer));
 	ret = worker_look(&worker, pipe_fds[0], "name", answer);
 	close(pipe_fds[0]);
+	if (ret == 0)
+		ret = worker_parse(answer);
+	if (ret < 0)
+		worker_answer_free(answer);
 	return ret;
 }
 
@@ -220,7 +252,7 @@ static int remove_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),
+		cmocka_unit_test(lines), cmocka_unit_test(keywords), cmocka_unit_test(nothing),
 		cmocka_unit_test(too_much),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(hangs),
