@@ -261,24 +261,6 @@ size_is()
 	[ "$(stat -c %s "$2")" = "$1" ]
 }
 
-# While a ring is bound its background requests cannot be hidden from the policy.
-keeps_ftrace()
-{
-	serve && bind_mdcache || return
-	! echo 0 2>/dev/null >/proc/sys/kernel/ftrace_enabled ||
-		no "ftrace can be turned off" || return
-	extfusectl unbind "$mnt" || return
-	within 20 turns_off || no "ftrace cannot be turned off any more" || return
-	! bind_mdcache 2>"$dir/error" || no "bound without ftrace" || return
-	echo 1 >/proc/sys/kernel/ftrace_enabled
-	bind_mdcache && leave
-}
-
-turns_off()
-{
-	echo 0 2>/dev/null >/proc/sys/kernel/ftrace_enabled
-}
-
 # A request that the queue does not take any more, after the policy was asked.
 refused()
 {
@@ -310,8 +292,6 @@ check "kill -9 of who waits for a request that the daemon has not read" killed_w
 check "kill -9 of who waits for one that it has" signalled_while_read
 check "notifications reach the policy" notifies
 check "a request that a queue refuses is over for the policy" refused
-check "ftrace stays on while a ring is bound" keeps_ftrace
 check "kill -9 of the daemon ends the binding" killed
 check "nothing is left" leaves_nothing
-echo 1 >/proc/sys/kernel/ftrace_enabled
 ktap_finished
