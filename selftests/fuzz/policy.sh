@@ -8,6 +8,7 @@
 # In the environment: REQUESTS, about how many the policy is asked (800); SEED.
 
 tests=$(dirname "$(readlink -f "$0")")
+strictd=$tests/../lifecycle/strictd
 . "$tests/../lifecycle/lib.sh"
 here=$tests/../lifecycle
 
