@@ -8,6 +8,7 @@
 # the daemon is asked once.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 6.12
 
 : "${FILES:=60}" "${WRITES:=100}"
 bar=99

@@ -12,6 +12,20 @@ policy=${POLICY:-mdcache}
 dir=
 loaded=
 
+# once RELEASE: of the kernels that are tested in turn, run on this one, to save time;
+# with a SEED given on any.
+once()
+{
+	case $(uname -r) in
+	"$1".*) return ;;
+	6.12.*|7.3.*) [ -z "${SEED-}" ] || return ;;
+	*) return ;;
+	esac
+	ktap_print_header
+	ktap_skip_all "is run on Linux $1"
+	exit "$KSFT_SKIP"
+}
+
 # begin PLAN: what every test needs, and a directory to do it in.
 begin()
 {

@@ -8,6 +8,7 @@
 # PROCESSES; SEED; DAEMONS.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 7.3
 
 : "${ROUNDS:=2}" "${OPS:=50}" "${PROCESSES:=2}" "${SEED:=$RANDOM$RANDOM}"
 : "${DAEMONS:=passthrough_ll bindfs mergerfs sshfs gocryptfs}"
