@@ -4,9 +4,7 @@
 # bpftool struct_ops register, list, show, dump and unregister, for a type that is
 # a module's; and Debian's own bpftool with it.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 pins=/sys/fs/bpf/bpftool-test
 stock=/usr/sbin/bpftool

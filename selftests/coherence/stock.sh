@@ -9,9 +9,7 @@
 # sshfs (with an SSH server of its own on localhost) and bindfs, root, the module.
 # $SCRATCH: where the lower directories go.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 port=2222
 policy=${POLICY:-mdcache}
@@ -28,29 +26,6 @@ cleanup()
 	[ -z "$loaded" ] || extfusectl policy unload "$policy"
 	[ ! -s "$dir/sshd.pid" ] || kill "$(cat "$dir/sshd.pid")"
 	[ -z "$dir" ] || rm -rf --one-file-system "$dir"
-}
-
-ssh_server()
-{
-	local sshd
-
-	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
-	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
-		cp "$dir/user.pub" "$dir/authorized" || return
-	cat >"$dir/sshd_config" <<-END
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $dir/host
-		PidFile $dir/sshd.pid
-		AuthorizedKeysFile $dir/authorized
-		StrictModes no
-		UsePAM no
-		PasswordAuthentication no
-		PermitRootLogin yes
-		Subsystem sftp internal-sftp
-	END
-	mkdir -p /run/sshd
-	"$sshd" -f "$dir/sshd_config"
 }
 
 start_sshfs()
@@ -150,7 +125,7 @@ if ! extfusectl policy list --json | grep -q "\"$policy\""; then
 	loaded=1
 fi
 
-ssh_server || ktap_exit_fail_msg "no SSH server"
+ssh_server $port || ktap_exit_fail_msg "no SSH server"
 all sshfs >"$dir/sshfs.out" 2>&1 &
 all bindfs >"$dir/bindfs.out" 2>&1 &
 # the daemons stay out of it: they are not our children

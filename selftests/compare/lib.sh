@@ -3,28 +3,13 @@
 #
 # Daemons of other people's, as they are, each over a directory of its own. Sourced.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 port=2223
+given=${SEED-}
 policy=${POLICY:-mdcache}
 dir=
 loaded=
-
-# once RELEASE: of the kernels that are tested in turn, run on this one, to save time;
-# with a SEED given on any.
-once()
-{
-	case $(uname -r) in
-	"$1".*) return ;;
-	6.12.*|7.3.*) [ -z "${SEED-}" ] || return ;;
-	*) return ;;
-	esac
-	ktap_print_header
-	ktap_skip_all "is run on Linux $1"
-	exit "$KSFT_SKIP"
-}
 
 # begin PLAN: what every test needs, and a directory to do it in.
 begin()
@@ -71,42 +56,6 @@ cleanup()
 	rm -rf --one-file-system "$dir"
 }
 
-ssh_server()
-{
-	local sshd
-
-	[ ! -s "$dir/sshd.pid" ] || return 0
-	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
-	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
-		cp "$dir/user.pub" "$dir/authorized" || return
-	cat >"$dir/sshd_config" <<-END
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $dir/host
-		PidFile $dir/sshd.pid
-		AuthorizedKeysFile $dir/authorized
-		StrictModes no
-		UsePAM no
-		PasswordAuthentication no
-		PermitRootLogin yes
-		Subsystem sftp internal-sftp
-	END
-	mkdir -p /run/sshd
-	"$sshd" -f "$dir/sshd_config" && within 20 [ -s "$dir/sshd.pid" ]
-}
-
-# within SECONDS COMMAND...: becomes true in time, and that on a debug kernel.
-within()
-{
-	local tries=$(($1 * 20 * ${SLOWER:-1}))
-
-	shift
-	until "$@"; do
-		((tries-- > 0)) || return
-		sleep 0.05
-	done
-}
-
 # --- daemons: start_DAEMON LOWER MOUNT ---
 #
 # One thread where there is a choice: RELEASE, which nobody waits for, is then carried
@@ -121,7 +70,7 @@ single=-s
 # Its own caches are off: their age is no part of the comparison.
 start_sshfs()
 {
-	ssh_server && sshfs $single -p $port -o IdentityFile="$dir/user" -o StrictHostKeyChecking=no \
+	ssh_server $port && sshfs $single -p $port -o IdentityFile="$dir/user" -o StrictHostKeyChecking=no \
 		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o Ciphers=aes128-ctr \
 		-o "dir_cache=no,allow_other,attr_timeout=$validity,entry_timeout=$validity" \
 		"localhost:$1" "$2"

@@ -6,9 +6,7 @@
 # extfusectl, bindfs and python3 (to read JSON) on PATH, the module where
 # modprobe finds it, root. The policies come from this directory.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 pins=/sys/fs/bpf/extfuse
 nobody=65534

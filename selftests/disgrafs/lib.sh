@@ -2,9 +2,7 @@
 #
 # What the tests of disgrafsd share. Sourced.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 nobody=65534
 dir=$(mktemp -d -p "${SCRATCH:-$([ -d /mnt/scratch ] && echo /mnt/scratch || echo /var/tmp)}") || exit 1
@@ -35,19 +33,6 @@ done
 
 # Looking into files takes time that most tests do not ask for.
 extract=--no-extract
-
-# once RELEASE: of the kernels that are tested in turn, run on this one, to save time.
-once()
-{
-	case $(uname -r) in
-	"$1".*) return ;;
-	6.12.*|7.3.*) [ -z "$given" ] || return ;;
-	*) return ;;
-	esac
-	ktap_print_header
-	ktap_skip_all "is run on Linux $1"
-	exit "$KSFT_SKIP"
-}
 
 # serve [OPTION...]: $low at $mnt, and wait until it is, and its index current.
 serve()

@@ -25,8 +25,8 @@ prepare()
 	setfattr -n user.test -v 1 "$dir"/start/*/full
 }
 
-# once POLICY STATE SIGNAL OUTPUT [OPTION...]
-once()
+# interrupted POLICY STATE SIGNAL OUTPUT [OPTION...]
+interrupted()
 {
 	local policy=$1 state=$2 signal=$3 output=$4 result=0
 
@@ -51,10 +51,10 @@ alike()
 	local state=$1 signal=$2
 
 	shift 2
-	once none "$state" "$signal" "$dir/unbound" "$@" || return
+	interrupted none "$state" "$signal" "$dir/unbound" "$@" || return
 	[ $# -gt 0 ] && cp "$dir/unbound" "$dir/other" ||
-		once lc-other "$state" "$signal" "$dir/other" || return
-	once mdcache "$state" "$signal" "$dir/bound" "$@" || return
+		interrupted lc-other "$state" "$signal" "$dir/other" || return
+	interrupted mdcache "$state" "$signal" "$dir/bound" "$@" || return
 	diff "$dir/unbound" "$dir/other" | sed 's/^/# lc-other: /'
 	diff "$dir/unbound" "$dir/bound" | sed 's/^/# mdcache: /'
 	cmp -s "$dir/unbound" "$dir/other" && cmp -s "$dir/unbound" "$dir/bound"

@@ -3,9 +3,7 @@
 #
 # What the tests of bindings' lives share. Sourced.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 : "${ROUNDS:=15}"
 : "${strictd:=$here/strictd}"
@@ -95,25 +93,6 @@ check()
 		abandon
 	fi
 	ktap_print_msg "$((SECONDS - from)) s"
-}
-
-# Complain and fail.
-no()
-{
-	ktap_print_msg "$*"
-	return 1
-}
-
-# within SECONDS COMMAND...: becomes true in time, and that on a debug kernel.
-within()
-{
-	local tries=$(($1 * 20 * ${SLOWER:-1}))
-
-	shift
-	until "$@"; do
-		((tries-- > 0)) || return
-		sleep 0.05
-	done
 }
 
 # Without asking the daemon, who may be stopped, or gone.

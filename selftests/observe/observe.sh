@@ -7,9 +7,7 @@
 # extfusectl, bindfs, python3, setpriv and unshare on PATH, the module where
 # modprobe finds it, tracefs on /sys/kernel/tracing, root.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 tracing=/sys/kernel/tracing
 limit=/sys/module/extfuse/parameters/fault_limit
@@ -20,25 +18,6 @@ load=
 declare -a listeners
 
 # --- doing ---
-
-# Complain and fail.
-no()
-{
-	ktap_print_msg "$*"
-	return 1
-}
-
-# within SECONDS COMMAND...: becomes true in time.
-within()
-{
-	local tries=$(($1 * 20))
-
-	shift
-	until "$@"; do
-		((tries-- > 0)) || return
-		sleep 0.05
-	done
-}
 
 # Nothing is kept by the kernel: each call is a request.
 serve()
@@ -55,19 +34,6 @@ leave()
 unbound()
 {
 	[ -z "$(extfusectl list)" ]
-}
-
-# calls COUNT EXPRESSION: evaluate Python so often, m being the mount.
-calls()
-{
-	python3 -c "
-import os, sys
-m = sys.argv[1]
-for i in range(int(sys.argv[2])):
-    try:
-        $2
-    except OSError:
-        pass" "$mnt" "$1"
 }
 
 # load EXPRESSION: that without end, and wait until it is at it.

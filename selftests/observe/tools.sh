@@ -8,31 +8,11 @@
 # perf, bpftrace, extfusectl, bindfs and python3 on PATH, the module where modprobe
 # finds it, tracefs on /sys/kernel/tracing, root.
 
-here=$(dirname "$(readlink -f "$0")")
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 tracing=/sys/kernel/tracing
 dir=
 mnt=
-
-no()
-{
-	ktap_print_msg "$*"
-	return 1
-}
-
-# within SECONDS COMMAND...: becomes true in time.
-within()
-{
-	local tries=$(($1 * 20 * ${SLOWER:-1}))
-
-	shift
-	until "$@"; do
-		((tries-- > 0)) || return
-		sleep 0.05
-	done
-}
 
 cleanup()
 {
@@ -42,19 +22,6 @@ cleanup()
 		extfusectl policy unload $policy
 	done 2>/dev/null
 	rm -rf --one-file-system "$dir"
-}
-
-# calls COUNT EXPRESSION: evaluate Python so often, m being the mount.
-calls()
-{
-	python3 -c "
-import os, sys
-m = sys.argv[1]
-for i in range(int(sys.argv[2])):
-    try:
-        $2
-    except OSError:
-        pass" "$mnt" "$1"
 }
 
 # counted KIND: GETATTRs by the module's own statistics.

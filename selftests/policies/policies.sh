@@ -4,8 +4,7 @@
 # The policies to learn from, over bindfs: each does what its file says, and no
 # more.
 
-: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
-. "$KSELFTEST/kselftest/ktap_helpers.sh"
+. "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
 maps=/sys/fs/bpf/extfuse
 LOOKUP=1 STATFS=17
@@ -51,25 +50,6 @@ serve()
 	chmod -R a+rwX "$low"
 	bindfs -o attr_timeout=0,entry_timeout=0,negative_timeout=0 "$low" "$mnt" &&
 		extfusectl policy load "$1" && extfusectl bind "$mnt" "$1" && stat -f "$mnt" >/dev/null
-}
-
-check()
-{
-	local name=$1
-
-	shift
-	if "$@"; then
-		ktap_test_pass "$name"
-	else
-		ktap_test_fail "$name"
-	fi
-	leave
-}
-
-no()
-{
-	ktap_print_msg "$*"
-	return 1
 }
 
 # bytes NUMBER SIZE: little endian, for bpftool.

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What tests in shell share. Sourced, by tests of a subject as $here/../shell.sh. $dir is
+# the test's directory, $mnt its mount.
+
+here=$(dirname "$(readlink -f "$0")")
+: "${KSELFTEST:=$(ls -d /usr/src/linux-source-*/tools/testing/selftests | tail -n 1)}"
+. "$KSELFTEST/kselftest/ktap_helpers.sh"
+
+# Complain and fail.
+no()
+{
+	ktap_print_msg "$*"
+	return 1
+}
+
+# check NAME COMMAND...: a test. What several tests would trip over leave() removes. Some
+# subjects have a check of their own.
+check()
+{
+	local name=$1
+
+	shift
+	if "$@"; then
+		ktap_test_pass "$name"
+	else
+		ktap_test_fail "$name"
+	fi
+	leave
+}
+
+# within SECONDS COMMAND...: becomes true in time, and that on a debug kernel.
+within()
+{
+	local tries=$(($1 * 20 * ${SLOWER:-1}))
+
+	shift
+	until "$@"; do
+		((tries-- > 0)) || return
+		sleep 0.05
+	done
+}
+
+# calls COUNT EXPRESSION: evaluate Python so often, m being the mount.
+calls()
+{
+	python3 -c "
+import os, sys
+m = sys.argv[1]
+for i in range(int(sys.argv[2])):
+    try:
+        $2
+    except OSError:
+        pass" "$mnt" "$1"
+}
+
+# once RELEASE: of the kernels that are tested in turn, run on this one, to save time; with
+# something $given to vary the test, on any.
+once()
+{
+	case $(uname -r) in
+	"$1".*) return ;;
+	6.12.*|7.3.*) [ -z "${given-}" ] || return ;;
+	*) return ;;
+	esac
+	ktap_print_header
+	ktap_skip_all "is run on Linux $1"
+	exit "$KSFT_SKIP"
+}
+
+# ssh_server PORT: on this machine alone, with keys of its own in $dir.
+ssh_server()
+{
+	local sshd
+
+	[ ! -s "$dir/sshd.pid" ] || return 0
+	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
+		cp "$dir/user.pub" "$dir/authorized" || return
+	cat >"$dir/sshd_config" <<-END
+		Port $1
+		ListenAddress 127.0.0.1
+		HostKey $dir/host
+		PidFile $dir/sshd.pid
+		AuthorizedKeysFile $dir/authorized
+		StrictModes no
+		UsePAM no
+		PasswordAuthentication no
+		PermitRootLogin yes
+		Subsystem sftp internal-sftp
+	END
+	mkdir -p /run/sshd
+	"$sshd" -f "$dir/sshd_config" && within 20 [ -s "$dir/sshd.pid" ]
+}
