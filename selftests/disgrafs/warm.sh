@@ -75,6 +75,27 @@ warmed()
 	return 1
 }
 
+# READLINKs, whoever answered them
+readlinks()
+{
+	extfusectl stats "$mnt" --json | python3 -c 'import json, sys
+print(sum(op["answered"] + op["passed"] for binding in json.load(sys.stdin)
+          for op in binding["ops"] if op["name"] == "READLINK"))'
+}
+
+# Where a link leads does not change: with a validity the VFS keeps it.
+asked_once()
+{
+	local i
+
+	leave && serve --no-fanotify || return
+	for i in 1 2 3 4; do
+		is 1 readlink "$mnt/d/link" || return
+	done
+	is 1 readlinks && rm "$mnt/d/link" && ln -s 2 "$mnt/d/link" &&
+		is 2 readlink "$mnt/d/link"
+}
+
 goes_on()
 {
 	local status
@@ -102,6 +123,7 @@ run_variant()
 	check "$variant: what matches is looked at, and counted" says_what
 	if [[ $variant = policy ]]; then
 		check "$variant: what was looked at does not reach the daemon" warmed
+		check "where a link leads is asked for once" asked_once
 	fi
 	check "$variant: a file that is not there any more" goes_on
 	check "$variant: errors" errors
@@ -113,7 +135,7 @@ run_variant()
 tests=0
 for v in "${variants[@]}"; do
 	case $v in
-	policy*) tests=$((tests + 4)) ;;
+	policy*) tests=$((tests + 5)) ;;
 	*) tests=$((tests + 3)) ;;
 	esac
 done

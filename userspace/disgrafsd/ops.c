@@ -187,6 +187,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	fuse_set_feature_flag(conn, FUSE_CAP_SPLICE_READ);
 	fuse_set_feature_flag(conn, FUSE_CAP_SPLICE_WRITE);
 	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+	/* What a nodeid means never changes, and so neither where a link leads. */
+	if (fs->opt.ttl > 0)
+		fuse_set_feature_flag(conn, FUSE_CAP_CACHE_SYMLINKS);
 	/* For files that could not be registered for passthrough. */
 	fuse_set_feature_flag(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
 	if (fs->multiuser && fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH)) {
