@@ -31,6 +31,7 @@ struct pg_db {
 	unsigned int statements;	/* that have had a name */
 	bool writing;			/* in a transaction */
 	bool preparing;			/* the session, in ready() */
+	struct db_stmt *version;	/* for it is asked all the time */
 	int64_t retry;			/* when, in ms */
 	int (*ready)(void *arg);
 	void *arg;
@@ -245,6 +246,7 @@ static int exec(struct db *db, const char *sql)
 
 static void close_pg(struct db *db)
 {
+	db_finalize(of_db(db)->version);
 	PQfinish(of_db(db)->conn);
 	free(of_db(db)->url);
 	free(db);
@@ -290,12 +292,16 @@ static int commit(struct db *db)
 
 static int64_t version(struct db *db)
 {
-	struct db_stmt *stmt = db_prepare(db, "SELECT value FROM meta WHERE key = 'version'", false);
+	struct pg_db *pg = of_db(db);
 	int64_t version = 0;
 
-	if (stmt && db_step(stmt) > 0)
-		version = db_int(stmt, 0);
-	db_finalize(stmt);
+	if (!pg->version)
+		pg->version = db_prepare(db, "SELECT value FROM meta WHERE key = 'version'", true);
+	if (!pg->version)
+		return 0;
+	if (db_step(pg->version) > 0)
+		version = db_int(pg->version, 0);
+	db_reset(pg->version);
 	return version;
 }
 
