@@ -209,7 +209,7 @@ def tag(seconds, log, *mounts):
     with open(log, "a", buffering=1) as acknowledged:
         while time.monotonic() < end:
             # A directory that a mount point without a mount has not.
-            name, top = "tagged/k%d" % (number % 200), mounts[number % len(mounts)]
+            name, top = "tagged/k%d" % (number % 20), mounts[number % len(mounts)]
             value = "a%d,b%d" % (number % 7, number)
             try:
                 with open(os.path.join(top, name), "a"):

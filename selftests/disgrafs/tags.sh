@@ -153,6 +153,8 @@ hostile()
 		         b"'; DROP TABLE node; --"]
 		tags = [b"'", b'"', b"a\nb", b"%", b"%2F", b"\xff\xfe", b".", b"..", b"a/b", b"/", b"-x",
 		        b"t" * 250, b"t" * 2000, "\u6807\u7b7e".encode(), b"a b", b"'; DROP TABLE tag; --", b"~"]
+		def target(link):	# realpath() asks about each component
+		    return os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
 		os.mkdir(mnt + b"/d")
 		paths = {mnt + b"/d/" + name for name in names}
 		for path in paths:
@@ -173,7 +175,8 @@ hostile()
 		        continue
 		    at = mnt + b"/.graph/tags/" + enc + b"/"
 		    links = [e for e in os.listdir(at) if os.path.islink(at + e)]
-		    assert {os.path.realpath(at + e) for e in links} == paths, (tag, len(links))
+		    assert set(map(target, (at + e for e in links))) == paths, (tag, len(links))
+		    assert os.path.exists(at + links[0])
 		assert len(os.listdir(mnt + b"/.graph/tags")) == len(tags) - 1
 	END
 	is "" disgrafs untag --all "$mnt/d/%s%n"
@@ -488,6 +491,8 @@ hostile_links()
 		    if tag in (b".", b".."):
 		        return tag.replace(b".", b"%2E")
 		    return tag.replace(b"%", b"%25").replace(b"/", b"%2F")
+		def target(link):
+		    return os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
 		os.mkdir(mnt + b"/d")
 		files = [where + name for where in (b"", b"d/") for name in names]
 		for file in files:
@@ -508,8 +513,9 @@ hostile_links()
 		for tag in tags:
 		    at = g + enc(tag) + b"/"
 		    links = [e for e in os.listdir(at) if os.path.islink(at + e)]
-		    paths = {os.path.realpath(mnt + b"/" + file) for file in tagged[tag]}
-		    assert {os.path.realpath(at + e) for e in links} == paths, (tag, links)
+		    paths = {mnt + b"/" + file for file in tagged[tag]}
+		    assert set(map(target, (at + e for e in links))) == paths, (tag, links)
+		    assert os.path.exists(at + links[0])
 		    assert len(links) == len(paths)
 		    again = [e for e in os.listdir(at) if os.path.islink(at + e)]
 		    assert links == again
