@@ -45,6 +45,10 @@ unmount_all()
 	done </proc/mounts | tac | while read -r at; do
 		umount "$at" 2>/dev/null || umount -l "$at"
 	done
+	# Does not always end: its threads may wait for each other. While it has /dev/fuse
+	# open, there is the connection, and the binding.
+	sleep 0.2
+	pkill -KILL -f "^mergerfs .* $dir/"
 }
 
 cleanup()
