@@ -25,9 +25,9 @@ LL_ABSENT = "passthrough_ll, ttl 0, no module loaded"
 LL_MDCACHE = "passthrough_ll, ttl 0, mdcache"
 OWN = "disgrafsd, module"
 TTL0 = "disgrafsd, ttl 0, module"
-# daemons that let the VFS cache nothing, as TTL0 does
-TTL0_PEERS = (LL_TTL0, "passthrough_hp, ttl 0", "passthrough_hp, passthrough, ttl 0",
-              "passthrough_ll 3.18, ttl 0, io_uring",
+# daemons that let the VFS cache no more than TTL0 does
+TTL0_PEERS = (LL_TTL0, "passthrough_ll, ttl 0, cache=never", "passthrough_hp, ttl 0",
+              "passthrough_hp, passthrough, ttl 0", "passthrough_ll 3.18, ttl 0, io_uring",
               "passthrough_hp 3.18, passthrough, ttl 0, io_uring")
 
 
@@ -45,25 +45,27 @@ def hp(*options, series="3.17"):
 
 # what looks into written files in the background would be measured with the calls
 DISGRAFSD = ("disgrafsd", "--no-extract")
-NOTHING = ",timeout=0,cache=never"
+# pages are kept, and whether they are current is asked each time
+TTL_0 = ",timeout=0"
 ALL = ",timeout=86400,cache=always,writeback"
 Configuration = collections.namedtuple("Configuration", "name daemon bind", defaults=(None, None))
 CONFIGURATIONS = (
     Configuration(NATIVE),
-    Configuration(LL_ABSENT, ll(NOTHING)),
+    Configuration(LL_ABSENT, ll(TTL_0)),
     Configuration(TTL0, (*DISGRAFSD, "--ttl", "0", LOWER)),
     Configuration(OWN, (*DISGRAFSD, LOWER)),
     Configuration("disgrafsd, ttl 0", (*DISGRAFSD, "--no-module", "--ttl", "0", LOWER)),
     Configuration("disgrafsd", (*DISGRAFSD, "--no-module", LOWER)),
-    Configuration(LL_MDCACHE, ll(NOTHING), "mdcache"),
-    Configuration(LL_TTL0, ll(NOTHING)),
+    Configuration(LL_MDCACHE, ll(TTL_0), "mdcache"),
+    Configuration(LL_TTL0, ll(TTL_0)),
+    Configuration("passthrough_ll, ttl 0, cache=never", ll(TTL_0 + ",cache=never")),
     Configuration("passthrough_ll", ll("")),
     Configuration("passthrough_ll, cache=always", ll(ALL)),
     Configuration("passthrough_hp, ttl 0", hp("--nocache", "--nopassthrough")),
     Configuration("passthrough_hp", hp("--nopassthrough")),
     Configuration("passthrough_hp, passthrough, ttl 0", hp("--nocache")),
     Configuration("passthrough_hp, passthrough", hp()),
-    Configuration("passthrough_ll 3.18, ttl 0, io_uring", ll(NOTHING + ",io_uring", "3.18")),
+    Configuration("passthrough_ll 3.18, ttl 0, io_uring", ll(TTL_0 + ",io_uring", "3.18")),
     Configuration("passthrough_hp 3.18, passthrough, ttl 0, io_uring",
                   hp("--nocache", "-o", "io_uring", series="3.18")),
     Configuration("passthrough_hp 3.18, passthrough, io_uring",
