@@ -10,6 +10,7 @@
 # $SCRATCH: where the lower directories go.
 
 . "$(dirname "$(readlink -f "$0")")/../shell.sh"
+once 6.12
 
 port=2222
 policy=${POLICY:-mdcache}
