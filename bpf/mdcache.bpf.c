@@ -25,9 +25,10 @@
  * Files in the map "backing" (inode -> backing id, filled by the daemon) are
  * opened in passthrough without asking, and their attributes come from the
  * backing file itself: writes and mappings that the kernel sends straight there
- * pass no request that could bump a counter. Files in the map "lower" are opened as
- * the daemon says; their reads and writes are requests, carried out on the backing
- * file.
+ * pass no request that could bump a counter. Those whose id is 0 have no backing file:
+ * opens for reading are answered, for cached I/O and without a handle. Files in the map
+ * "lower" are opened as the daemon says; their reads and writes are requests, carried out
+ * on the backing file.
  *
  * What was learned is in tables of sets of a few entries: a key's hash tells its set,
  * where it takes the place of what was not used for longest. An array finds a set in
@@ -1328,7 +1329,8 @@ SEC("struct_ops/open")
 int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *in,
 	     struct fuse_open_out *out)
 {
-	__u32 id;
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+	__u32 *id;
 
 	req->cookie[WRITES] = in->flags & 3 /* O_ACCMODE */;
 	if (in->flags & 01000 /* O_TRUNC */)
@@ -1336,12 +1338,12 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 	/* without default_permissions the daemon is who checks */
 	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS) || uncached(req))
 		return EXTFUSE_PASS;
-	id = backing_id_of(req, req->nodeid);
-	if (!id)
+	id = bpf_map_lookup_elem(&backing, &key);
+	if (!id || (!*id && req->cookie[WRITES]))
 		return EXTFUSE_PASS;
 	out->fh = EXTFUSE_FH_NONE;
-	out->open_flags = FOPEN_PASSTHROUGH;
-	out->backing_id = id;
+	out->backing_id = *id;
+	out->open_flags = *id ? FOPEN_PASSTHROUGH : FOPEN_KEEP_CACHE;
 	return 0;
 }
 

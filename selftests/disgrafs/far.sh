@@ -10,7 +10,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 once 6.12
 
-FILES=${FILES:-300}
+FILES=${FILES:-100}
 real=$dir/real
 maps=/sys/fs/bpf/extfuse
 LOOKUP=1 GETATTR=3 OPEN=14 GETXATTR=22 LISTXATTR=23 OPENDIR=27 READDIR=28 READDIRPLUS=44

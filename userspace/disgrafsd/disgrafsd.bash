@@ -23,7 +23,7 @@ _disgrafsd()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--ttl --no-module --policy --threads
-			--share-graph --no-fanotify --no-extract --extractor --extract-timeout
+			--far --near --share-graph --no-fanotify --no-extract --extractor --extract-timeout
 			--plugins --no-auto --index --foreground
 			--debug --help --version -o' -- "$cur")
 		return

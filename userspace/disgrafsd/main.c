@@ -99,7 +99,8 @@ static int mount_and_serve(struct disgrafsd *fs)
 	if (fuse_session_mount(fs->se, fs->opt.mountpoint) < 0)
 		goto signals;
 	if (fs->opt.module)
-		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy, fs->shared);
+		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy,
+					 fs->shared || fs->far);
 	tagging_start(fs);
 	extract_start(fs);
 	fs->graph = graph_new(fs);
@@ -159,6 +160,7 @@ int main(int argc, char *argv[])
 		return fs.opt.failure;
 	}
 	fs.opt.stacked_lower = lower_is_stacked(fd);
+	fs.far = fs.opt.far == FAR_YES || (fs.opt.far == FAR_AUTO && lower_is_far(fd));
 	fs.stateless_dirs = dir_offsets_are_stable(fd);
 	add_mount_options(&fs, fd);
 	ret = node_table_init(&fs.nodes, fd, FUSE_ROOT_ID,

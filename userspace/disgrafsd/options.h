@@ -5,11 +5,15 @@
 #include <fuse_opt.h>
 #include <stdbool.h>
 
+/* Whether asking LOWER takes long. */
+enum far { FAR_AUTO, FAR_YES, FAR_NO };
+
 struct options {
 	char *lower, *mountpoint;	/* absolute */
 	char *policy;
 	double ttl;			/* seconds */
 	unsigned int threads;
+	enum far far;
 	bool extract;			/* look into files, with: */
 	char *extractor;
 	char *plugins;			/* directory of more programs that do */
