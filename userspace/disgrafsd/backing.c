@@ -51,6 +51,12 @@ static bool may_refuse_opens(const struct node *node)
 	       stx.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND);
 }
 
+/* What was only looked at ahead is counted when it is opened: that has to come here. */
+static bool may_tell(struct disgrafsd *fs, const struct node *node)
+{
+	return fs->policy && !node->backing_known && node->use != NODE_WARMED;
+}
+
 void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_file_info *fi)
 {
 	int id;
@@ -66,7 +72,7 @@ void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_f
 		if (id > 0)
 			node->backing_id = id;
 	}
-	if (node->backing_id && !node->backing_known && fs->policy && !may_refuse_opens(node))
+	if (node->backing_id && may_tell(fs, node) && !may_refuse_opens(node))
 		node->backing_known = policy_backing_add(fs->policy, node->id, node->backing_id);
 	fi->backing_id = node->backing_id;
 	pthread_mutex_unlock(&node->lock);
@@ -80,7 +86,7 @@ void backing_open_far(struct disgrafsd *fs, struct node *node, struct fuse_file_
 	fi->keep_cache = fs_ttl(fs) > 0;
 	node->read = true;
 	pthread_mutex_lock(&node->lock);
-	if (!node->backing_known && fs->policy && fi->keep_cache)
+	if (may_tell(fs, node) && fi->keep_cache)
 		node->backing_known = policy_backing_add(fs->policy, node->id, 0);
 	pthread_mutex_unlock(&node->lock);
 }

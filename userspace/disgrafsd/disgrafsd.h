@@ -23,6 +23,8 @@
 #define GRAPH_NAME ".graph"
 /* On .graph and on the root, not listed: how the disgrafs command finds LOWER. */
 #define LOWER_XATTR "user.disgrafs.lower"
+/* On .graph, likewise: how many files were looked at ahead, and then opened. */
+#define PREFETCH_XATTR "user.disgrafs.prefetch"
 
 struct policy;
 struct graph;

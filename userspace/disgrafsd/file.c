@@ -19,6 +19,7 @@
 
 #include "events.h"
 #include "peers.h"
+#include "prefetch.h"
 #include "readers.h"
 #include "tagging.h"
 
@@ -119,6 +120,8 @@ void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	node = req_node(req, ino);
 	if (!node)
 		return;
+	if ((fi->flags & O_ACCMODE) == O_RDONLY)
+		prefetch_opened(req, node);
 	if (fs->far && (fi->flags & O_ACCMODE) == O_RDONLY) {
 		backing_open_far(fs, node, fi);
 		fuse_reply_open(req, fi);

@@ -18,6 +18,7 @@
 #include "graph.h"
 #include "peers.h"
 #include "policy.h"
+#include "prefetch.h"
 #include "tagging.h"
 
 /* Descriptors that nodes may not use: requests being served, index, libraries. */
@@ -91,6 +92,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 {
 	int ret = -1;
 
+	prefetch_prepare(fs);
 	fs->se = fuse_session_new(&fs->opt.fuse_args, &disgrafsd_ops, sizeof(disgrafsd_ops), fs);
 	if (!fs->se)
 		return -1;
@@ -108,6 +110,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		goto unmount;
 	peers_start(fs);
 	behind_start(fs);
+	prefetch_start(fs);
 	if (fs->policy)
 		policy_bind(fs->policy, background_ready);
 	else
@@ -117,6 +120,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
 unmount:
 	events_stop(fs);
+	prefetch_stop();
 	behind_stop(fs);
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);

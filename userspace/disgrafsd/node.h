@@ -27,6 +27,9 @@ struct node_name {
 	char name[];
 };
 
+/* Whether a file was opened for reading; warmed: by nobody but prefetch.c. */
+enum node_use { NODE_NEW, NODE_WARMED, NODE_OPENED };
+
 struct node {
 	uint64_t id;
 	dev_t dev;
@@ -39,6 +42,7 @@ struct node {
 	int32_t backing_id;		/* 0: not registered */
 	bool backing_known;		/* by the policy: also that there is none */
 	_Atomic bool read;		/* opened for reading without a descriptor */
+	_Atomic enum node_use use;	/* kept if there is prefetching */
 	atomic_int kept;		/* one for that, since a name of it went; or -1 */
 	struct timespec mtime;		/* and size, as they were last told, if it is far */
 	off_t size;

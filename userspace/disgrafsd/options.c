@@ -28,7 +28,7 @@
 enum {
 	OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_FANOTIFY,
 	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_PLUGINS, OPT_NO_AUTO,
-	OPT_INDEX, OPT_FAR, OPT_NEAR, OPT_REMOUNT
+	OPT_INDEX, OPT_FAR, OPT_NEAR, OPT_PREFETCH, OPT_REMOUNT
 };
 
 static const struct option long_options[] = {
@@ -38,6 +38,7 @@ static const struct option long_options[] = {
 	{ "threads",	required_argument, NULL, OPT_THREADS },
 	{ "far",	no_argument,	   NULL, OPT_FAR },
 	{ "near",	no_argument,	   NULL, OPT_NEAR },
+	{ "prefetch",	required_argument, NULL, OPT_PREFETCH },
 	{ "share-graph", no_argument,	   NULL, OPT_SHARE_GRAPH },
 	{ "no-extract",	no_argument,	   NULL, OPT_NO_EXTRACT },
 	{ "extractor",	required_argument, NULL, OPT_EXTRACTOR },
@@ -65,6 +66,8 @@ static void help(void)
 	       "  --threads N      most worker threads (%d)\n"
 	       "  --far, --near    whether asking LOWER takes long; if neither is given, whether\n"
 	       "                   it is on a network file system or FUSE\n"
+	       "  --prefetch N     when files are opened in a row, look at the next N (%d if LOWER\n"
+	       "                   is far, else 0)\n"
 	       "  --share-graph    let every user read MOUNT/" GRAPH_NAME "\n"
 	       "  --no-extract     do not look into files\n"
 	       "  --extractor PROGRAM\n"
@@ -78,16 +81,16 @@ static void help(void)
 	       "                   servers of one LOWER; sqlite: in LOWER\n"
 	       "  --no-fanotify    do not notice what others change in LOWER\n"
 	       "  -o OPTION,...    mount options, see mount.fuse3(8); also ttl=SECONDS, nomodule,\n"
-	       "                   policy=NAME, threads=N, far, near, sharegraph, noextract,\n"
-	       "                   extractor=PROGRAM, extract-timeout=SECONDS, plugins=DIR, noautotags,\n"
-	       "                   index=URI and nofanotify\n"
+	       "                   policy=NAME, threads=N, far, near, prefetch=N, sharegraph,\n"
+	       "                   noextract, extractor=PROGRAM, extract-timeout=SECONDS, plugins=DIR,\n"
+	       "                   noautotags, index=URI and nofanotify\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
 	       "  -V, --version    the version\n"
 	       "\n"
 	       "Also: mount -t fuse.disgrafs LOWER MOUNT [-o OPTION,...]\n",
-	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS, DEFAULT_EXTRACT_TIMEOUT);
+	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS, DEFAULT_PREFETCH, DEFAULT_EXTRACT_TIMEOUT);
 }
 
 static int usage_status = 2;
@@ -155,6 +158,9 @@ static bool set_option(struct options *opt, int key, const char *arg, const char
 	case OPT_NEAR:
 		opt->far = FAR_NO;
 		return true;
+	case OPT_PREFETCH:
+		opt->prefetch = strcmp(arg, "0") ? (int)parse_number(arg, said) : 0;
+		return true;
 	case OPT_SHARE_GRAPH:
 		opt->share_graph = true;
 		return true;
@@ -200,6 +206,7 @@ static const struct fuse_opt mount_options[] = {
 	FUSE_OPT_KEY("threads=", OPT_THREADS),
 	FUSE_OPT_KEY("far", OPT_FAR),
 	FUSE_OPT_KEY("near", OPT_NEAR),
+	FUSE_OPT_KEY("prefetch=", OPT_PREFETCH),
 	FUSE_OPT_KEY("sharegraph", OPT_SHARE_GRAPH),
 	FUSE_OPT_KEY("noextract", OPT_NO_EXTRACT),
 	FUSE_OPT_KEY("extractor=", OPT_EXTRACTOR),
@@ -375,6 +382,7 @@ void options_parse(struct options *opt, int argc, char *argv[])
 	opt->ttl = DEFAULT_TTL;
 	opt->threads = DEFAULT_THREADS;
 	opt->policy = strdup(DEFAULT_POLICY);
+	opt->prefetch = -1;
 	opt->module = true;
 	opt->fanotify = true;
 	opt->extract = true;
