@@ -25,9 +25,10 @@
  * Files in the map "backing" (inode -> backing id, filled by the daemon) are
  * opened in passthrough without asking, and their attributes come from the
  * backing file itself: writes and mappings that the kernel sends straight there
- * pass no request that could bump a counter. Files in the map "lower" are opened as
- * the daemon says; their reads and writes are requests, carried out on the backing
- * file.
+ * pass no request that could bump a counter. Those whose id is 0 have no backing file:
+ * opens for reading are answered, for cached I/O and without a handle. Files in the map
+ * "lower" are opened as the daemon says; their reads and writes are requests, carried out
+ * on the backing file.
  *
  * What was learned is in tables of sets of a few entries: a key's hash tells its set,
  * where it takes the place of what was not used for longest. An array finds a set in
@@ -64,8 +65,8 @@ __u64 lives[SLOTS];
 enum { OTHER, MOVED, VICTIM, BEGUN };
 /* ... where VICTIM is a name's, or what else than the inode changes ... */
 enum { CHANGES_CONN = 1, CHANGES_CAPS = 2 };
-/* ... and whether an open is for writing ... */
-enum { WRITES = MOVED };
+/* ... and whether an open is for writing, or what an ioctl is ... */
+enum { WRITES = MOVED, COMMAND = MOVED };
 /* ... and for a question. */
 enum { STAMP, STAMP_ALL, MASK };
 
@@ -237,6 +238,18 @@ struct {
 	__type(key, struct handle_key);
 	__type(value, __u32);
 } handles SEC(".maps");
+
+/* What daemons answered with ENOSYS, of which the kernel makes ENOTTY. */
+struct ioctl_key {
+	__u64 conn, cmd;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct ioctl_key);
+	__type(value, __u8);
+} no_ioctl SEC(".maps");
 
 /* Counters */
 
@@ -958,9 +971,15 @@ int BPF_PROG(mdcache_fallocate, struct extfuse_req *req)
 	return change_node(req);
 }
 
+/* A daemon that has no ioctl() is asked once what a file is not, as isatty() does. */
 SEC("struct_ops/ioctl")
-int BPF_PROG(mdcache_ioctl, struct extfuse_req *req)
+int BPF_PROG(mdcache_ioctl, struct extfuse_req *req, const struct fuse_ioctl_in *in)
 {
+	struct ioctl_key key = { .conn = req->conn, .cmd = in->cmd };
+
+	if (bpf_map_lookup_elem(&no_ioctl, &key))
+		return -ENOTTY;
+	req->cookie[COMMAND] = in->cmd;
 	change_caps(req);
 	return change_node(req);
 }
@@ -1310,7 +1329,8 @@ SEC("struct_ops/open")
 int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *in,
 	     struct fuse_open_out *out)
 {
-	__u32 id;
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+	__u32 *id;
 
 	req->cookie[WRITES] = in->flags & 3 /* O_ACCMODE */;
 	if (in->flags & 01000 /* O_TRUNC */)
@@ -1318,12 +1338,12 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 	/* without default_permissions the daemon is who checks */
 	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS) || uncached(req))
 		return EXTFUSE_PASS;
-	id = backing_id_of(req, req->nodeid);
-	if (!id)
+	id = bpf_map_lookup_elem(&backing, &key);
+	if (!id || (!*id && req->cookie[WRITES]))
 		return EXTFUSE_PASS;
 	out->fh = EXTFUSE_FH_NONE;
-	out->open_flags = FOPEN_PASSTHROUGH;
-	out->backing_id = id;
+	out->backing_id = *id;
+	out->open_flags = *id ? FOPEN_PASSTHROUGH : FOPEN_KEEP_CACHE;
 	return 0;
 }
 
@@ -1670,6 +1690,14 @@ int BPF_PROG(mdcache_dir_done, struct extfuse_req *req, __u32 size, int error)
 	return changed_node(req);
 }
 
+static __noinline int note_no_ioctl(struct extfuse_req *req)
+{
+	struct ioctl_key key = { .conn = req->conn, .cmd = req->cookie[COMMAND] };
+	__u8 one = 1;
+
+	return bpf_map_update_elem(&no_ioctl, &key, &one, BPF_ANY);
+}
+
 SEC("struct_ops/done")
 int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 {
@@ -1683,6 +1711,10 @@ int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 	case FUSE_RENAME2:
 		end_rename(req, error);
 		return 0;
+	case FUSE_IOCTL:
+		if (error == -ENOSYS)
+			note_no_ioctl(req);
+		return changed_node(req);
 	case FUSE_ACCESS:
 		if (!error || error == -EACCES)
 			learn_access(req, error);

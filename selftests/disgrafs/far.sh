@@ -10,7 +10,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 once 6.12
 
-FILES=${FILES:-300}
+FILES=${FILES:-100}
 real=$dir/real
 maps=/sys/fs/bpf/extfuse
 LOOKUP=1 GETATTR=3 OPEN=14 GETXATTR=22 LISTXATTR=23 OPENDIR=27 READDIR=28 READDIRPLUS=44
@@ -54,13 +54,15 @@ delay()
 # Nothing of it known to the kernel. Nobody else changes it, so it may keep what it knows.
 far()
 {
-	mkdir -p "$low" && bindfs -o attr_timeout=86400,entry_timeout=86400 "$real" "$low" &&
+	mkdir -p "$low" &&
+		bindfs --multithreaded -o attr_timeout=86400,entry_timeout=86400 "$real" "$low" &&
 		extfusectl bind "$low" slow && echo 3 >/proc/sys/vm/drop_caches
 }
 
+# near [OPTION...]: served anew, with nothing known.
 near()
 {
-	leave && umount "$low" && far && delay 0 && serve && delay 1000000
+	leave && umount "$low" && far && delay 0 && serve "$@" && delay 1000000
 }
 
 # Milliseconds for opening and reading all files of the tag in order, in $took.
@@ -80,14 +82,16 @@ read_all()
 
 ten_times_faster()
 {
-	local cold warming
+	local cold ahead warming
 
-	near && read_all && cold=$took && near || return
+	near && read_all && ahead=$took && near --prefetch 0 && read_all && cold=$took &&
+		near --prefetch 0 || return
 	warming=$(date +%s%N)
 	disgrafs warm -C "$mnt" wanted || return
 	warming=$((($(date +%s%N) - warming) / 1000000))
 	read_all || return
-	ktap_print_msg "$FILES files: $cold ms cold, $took ms after $warming ms of warming"
+	ktap_print_msg "$FILES files: $cold ms cold, $took ms after $warming ms of warming," \
+		"$ahead ms cold with prefetching"
 	[ $((cold / took)) -ge 10 ]
 }
 

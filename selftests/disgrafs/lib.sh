@@ -15,7 +15,8 @@ mkdir -p "$low" "$mnt"
 # names those to test. Emulation is slow, so that by default it is the policy, which
 # has a validity of 0 too, on one kernel, and on the other what needs no module.
 given=${VARIANTS-}
-declare -A options_of=([plain]="--no-module" [ttl0]="--no-module --ttl 0" [policy]="--ttl 0")
+declare -A options_of=([plain]="--no-module" [ttl0]="--no-module --ttl 0" [policy]="--ttl 0"
+	[far]="--no-module --far" [farpolicy]="--far")
 case $(uname -r) in
 6.12.*) : "${VARIANTS:=policy}" ;;
 *) : "${VARIANTS:=plain}" ;;

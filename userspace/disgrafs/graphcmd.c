@@ -8,11 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "print.h"
 
 #define RELATED_DEFAULT 20
+
+/* See disgrafsd.h. */
+#define PREFETCH_XATTR "user.disgrafs.prefetch"
 
 /* Between the two looks at a tree that is in use. */
 #define SETTLE_NS 300000000
@@ -326,6 +330,37 @@ int cmd_graph(const struct options *opt, int argc, char *argv[])
 
 /* ---- stats ---- */
 
+/* What the daemon has looked at ahead, and of that what was opened. False: not known. */
+static bool prefetch_counts(const struct tree *tree, unsigned long long *warmed,
+			    unsigned long long *opened)
+{
+	char *path, value[64];
+	ssize_t len;
+
+	if (!tree->mounted || asprintf(&path, "%s/.graph", tree->path) < 0)
+		return false;
+	len = getxattr(path, PREFETCH_XATTR, value, sizeof(value) - 1);
+	free(path);
+	if (len < 0)
+		return false;
+	value[len] = '\0';
+	return sscanf(value, "%llu %llu", warmed, opened) == 2;
+}
+
+static void print_prefetch(struct json_object *json, const struct tree *tree)
+{
+	unsigned long long warmed, opened;
+
+	if (!prefetch_counts(tree, &warmed, &opened))
+		return;
+	if (json) {
+		json_object_object_add(json, "warmed", json_object_new_int64(warmed));
+		json_object_object_add(json, "opened", json_object_new_int64(opened));
+	} else {
+		printf("%-12s %llu\n%-12s %llu\n", "warmed", warmed, "opened", opened);
+	}
+}
+
 int cmd_stats(const struct options *opt, int argc, char *argv[])
 {
 	struct json_object *json;
@@ -373,6 +408,7 @@ int cmd_stats(const struct options *opt, int argc, char *argv[])
 		else
 			printf("%-12s %llu\n", lines[i].name, (unsigned long long)lines[i].value);
 	}
+	print_prefetch(json, &tree);
 	ret = json && print_json(json) < 0;
 	close_index_at(&tree, index, below);
 	return ret;

@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * disgrafs warm: looks at all that matches, as whoever opens it would, so that the
- * kernel, the policy and the lower file system have it at hand afterwards.
+ * disgrafs warm: looks at all that matches, see look.h.
  */
 #include "command.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
+#include "look.h"
 #include "print.h"
 
 /* They wait for something slow, most of the time. */
 #define NR_THREADS 16
-/* Of a file; by then whoever reads on is ahead of by readahead. */
-#define MAX_DATA (1 << 20)
-#define MAX_LIST 65536
 
 struct warm {
 	pthread_mutex_t lock;		/* of what follows */
@@ -49,53 +41,6 @@ static int add_path(const char *path, void *arg)
 	return warm->paths[warm->count++] ? 0 : -ENOMEM;
 }
 
-/* What there is none of, or may not be seen, is found out all the same. */
-static void look_at_xattrs(const char *path, char *list, char *value)
-{
-	ssize_t len = llistxattr(path, list, MAX_LIST);
-	const char *name;
-
-	for (name = list; len > 0 && name < list + len; name += strlen(name) + 1)
-		lgetxattr(path, name, value, MAX_DATA);
-}
-
-static int64_t read_data(const char *path, char *buffer)
-{
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0 && errno == EPERM)
-		fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buffer, MAX_DATA);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	return n;
-}
-
-/*
- * Bytes read, or -errno. @buffer: MAX_DATA bytes, and MAX_LIST. The first open of a file
- * may change where its attributes are from, so these are asked for afterwards.
- */
-static int64_t look_at(const char *path, char *buffer)
-{
-	int64_t ret = 0;
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return -errno;
-	if (S_ISLNK(st.st_mode))
-		return readlink(path, buffer, PATH_MAX) < 0 ? -errno : 0;
-	if (S_ISREG(st.st_mode))
-		ret = read_data(path, buffer);
-	if (ret < 0)
-		return ret;
-	look_at_xattrs(path, buffer + MAX_DATA, buffer);
-	return lstat(path, &st) < 0 ? -errno : ret;
-}
-
 static const char *take(struct warm *warm)
 {
 	const char *path = NULL;
@@ -119,7 +64,7 @@ static void note(struct warm *warm, const char *path, int64_t ret)
 
 static void *worker(void *arg)
 {
-	char *buffer = malloc(MAX_DATA + MAX_LIST);
+	char *buffer = malloc(LOOK_BUFFER);
 	const char *path;
 
 	while (buffer && (path = take(arg)))

@@ -16,6 +16,7 @@
 #include <syslog.h>
 
 #include "policy.h"
+#include "readers.h"
 
 static int register_backing(struct disgrafsd *fs, const struct node *node, int fd, int flags)
 {
@@ -50,6 +51,12 @@ static bool may_refuse_opens(const struct node *node)
 	       stx.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND);
 }
 
+/* What was only looked at ahead is counted when it is opened: that has to come here. */
+static bool may_tell(struct disgrafsd *fs, const struct node *node)
+{
+	return fs->policy && !node->backing_known && node->use != NODE_WARMED;
+}
+
 void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_file_info *fi)
 {
 	int id;
@@ -65,7 +72,7 @@ void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_f
 		if (id > 0)
 			node->backing_id = id;
 	}
-	if (node->backing_id && !node->backing_known && fs->policy && !may_refuse_opens(node))
+	if (node->backing_id && may_tell(fs, node) && !may_refuse_opens(node))
 		node->backing_known = policy_backing_add(fs->policy, node->id, node->backing_id);
 	fi->backing_id = node->backing_id;
 	pthread_mutex_unlock(&node->lock);
@@ -73,15 +80,26 @@ void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_f
 		fi->direct_io = 1;
 }
 
+void backing_open_far(struct disgrafsd *fs, struct node *node, struct fuse_file_info *fi)
+{
+	fi->fh = EXTFUSE_FH_NONE;
+	fi->keep_cache = fs_ttl(fs) > 0;
+	node->read = true;
+	pthread_mutex_lock(&node->lock);
+	if (may_tell(fs, node) && fi->keep_cache)
+		node->backing_known = policy_backing_add(fs->policy, node->id, 0);
+	pthread_mutex_unlock(&node->lock);
+}
+
 void backing_release(struct node *node, void *arg)
 {
 	struct disgrafsd *fs = arg;
 	uint32_t id = node->backing_id;
 
-	if (!id)
-		return;
+	reader_drop(node->id);
 	/* First, so that no open is answered with an id that is closed. */
-	if (fs->policy)
+	if (node->backing_known)
 		policy_backing_del(fs->policy, node->id);
-	ioctl(fuse_session_fd(fs->se), FUSE_DEV_IOC_BACKING_CLOSE, &id);
+	if (id)
+		ioctl(fuse_session_fd(fs->se), FUSE_DEV_IOC_BACKING_CLOSE, &id);
 }

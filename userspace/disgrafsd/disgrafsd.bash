@@ -6,7 +6,7 @@ _disgrafsd()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 
 	case $prev in
-	--ttl|--threads|--extract-timeout|-o)
+	--ttl|--threads|--prefetch|--extract-timeout|-o)
 		return ;;
 	--policy)
 		mapfile -t COMPREPLY < <(compgen -W "$(basename -a -s .bpf.o \
@@ -23,7 +23,7 @@ _disgrafsd()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--ttl --no-module --policy --threads
-			--share-graph --no-fanotify --no-extract --extractor --extract-timeout
+			--far --near --prefetch --share-graph --no-fanotify --no-extract --extractor --extract-timeout
 			--plugins --no-auto --index --foreground
 			--debug --help --version -o' -- "$cur")
 		return

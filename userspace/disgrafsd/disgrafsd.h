@@ -23,6 +23,8 @@
 #define GRAPH_NAME ".graph"
 /* On .graph and on the root, not listed: how the disgrafs command finds LOWER. */
 #define LOWER_XATTR "user.disgrafs.lower"
+/* On .graph, likewise: how many files were looked at ahead, and then opened. */
+#define PREFETCH_XATTR "user.disgrafs.prefetch"
 
 struct policy;
 struct graph;
@@ -36,6 +38,7 @@ struct disgrafsd {
 	struct tagindex *index;		/* NULL: no index */
 	struct graph *graph;
 	bool multiuser;			/* runs as root and acts for the caller */
+	bool far;			/* asking LOWER takes long: see file.c */
 	bool passthrough;		/* negotiated with the kernel */
 	bool stateless_dirs;		/* see dir.c */
 	bool shared;			/* others may serve LOWER as well: see peers.c */
@@ -76,7 +79,7 @@ struct node *entry_fill(struct disgrafsd *fs, const struct node *parent, const c
 struct node *entry_find(struct disgrafsd *fs, const struct node *parent, const char *name,
 			struct fuse_entry_param *e);
 /* fstat as the mount shows it: inode numbers are unique across lower devices. */
-int node_stat(struct disgrafsd *fs, const struct node *node, struct stat *st);
+int node_stat(struct disgrafsd *fs, struct node *node, struct stat *st);
 
 /* creds.c: files are made as the caller. Pairs; errno survives creds_leave(). */
 void creds_enter(fuse_req_t req);
@@ -93,6 +96,8 @@ bool creds_may_write(fuse_req_t req, int fd, const struct stat *st);
  * -1), which the caller closes. -1 with errno on failure.
  */
 int file_fd(const struct node *node, const struct fuse_file_info *fi, int flags, int *temp);
+/* Before @name in @dir goes: who has it open without a descriptor of ours, can read on. */
+void file_keep(struct disgrafsd *fs, const struct node *dir, const char *name);
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		 struct fuse_file_info *fi);
@@ -134,6 +139,8 @@ void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name);
  * for cached I/O; if registering fails, for direct I/O.
  */
 void backing_open(struct disgrafsd *fs, struct node *node, int fd, struct fuse_file_info *fi);
+/* Makes an open of @node for reading reply without a handle, for cached I/O. */
+void backing_open_far(struct disgrafsd *fs, struct node *node, struct fuse_file_info *fi);
 void backing_release(struct node *node, void *fs);
 
 /* lower.c */
@@ -144,6 +151,8 @@ void backing_release(struct node *node, void *fs);
 int lower_open(const char *path, const char *index, bool *shared);
 /* It is on overlayfs or the like. */
 bool lower_is_stacked(int fd);
+/* It is on a file system that asks others, as those of networks do, and FUSE. */
+bool lower_is_far(int fd);
 
 /* background.c */
 /*

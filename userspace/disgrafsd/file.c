@@ -6,6 +6,10 @@
  * file without asking, and every other operation opens the node for as long as
  * it takes. So RELEASE has nothing to do, and handles of opens that a policy
  * answered in the kernel are no special case.
+ *
+ * Where asking LOWER takes long, files that are opened for reading are not opened there
+ * until something is read that is not in the kernel's page cache, and no handle is kept
+ * of these either: see readers.h. Opens for writing have handles, as without passthrough.
  */
 #include "disgrafsd.h"
 
@@ -15,6 +19,8 @@
 
 #include "events.h"
 #include "peers.h"
+#include "prefetch.h"
+#include "readers.h"
 #include "tagging.h"
 
 /*
@@ -39,6 +45,8 @@ int file_fd(const struct node *node, const struct fuse_file_info *fi, int flags,
 	*temp = -1;
 	if (fi && fi->fh != EXTFUSE_FH_NONE)
 		return fi->fh;
+	if (node->kept >= 0 && (flags & O_ACCMODE) == O_RDONLY)
+		return node->kept;
 	*temp = open_node(node, flags);
 	return *temp;
 }
@@ -73,6 +81,32 @@ static void drop_handle(const struct fuse_file_info *fi)
 		close(fi->fh);
 }
 
+/*
+ * On some file systems the node cannot be opened again once its last name is gone. That
+ * it may not go, or was not the last, does no harm.
+ */
+static void keep_open(struct node *node)
+{
+	int none = -1, fd = open_node(node, O_RDONLY);
+
+	if (fd >= 0 && !atomic_compare_exchange_strong(&node->kept, &none, fd))
+		close(fd);
+}
+
+void file_keep(struct disgrafsd *fs, const struct node *dir, const char *name)
+{
+	struct node *node;
+	struct stat st;
+
+	if (!fs->far || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return;
+	node = node_find(&fs->nodes, &st);
+	if (node && node->read && node->kept < 0)
+		keep_open(node);
+	node_put(&fs->nodes, node);
+}
+
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct disgrafsd *fs = get_fs(req);
@@ -86,6 +120,14 @@ void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	node = req_node(req, ino);
 	if (!node)
 		return;
+	if ((fi->flags & O_ACCMODE) == O_RDONLY)
+		prefetch_opened(req, node);
+	if (fs->far && (fi->flags & O_ACCMODE) == O_RDONLY) {
+		backing_open_far(fs, node, fi);
+		fuse_reply_open(req, fi);
+		node_put(&fs->nodes, node);
+		return;
+	}
 	/*
 	 * Opened even if the kernel will use the backing file, because only
 	 * this tells why an open fails (EROFS, ETXTBSY, an immutable file).
@@ -170,12 +212,24 @@ void file_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_fi
 	node_put(&fs->nodes, dir);
 }
 
+/* A descriptor for reading, and in *@reader what is to be put back, or -1. */
+static int read_fd(const struct node *node, const struct fuse_file_info *fi, int *reader)
+{
+	*reader = -1;
+	if (fi->fh != EXTFUSE_FH_NONE)
+		return fi->fh;
+	if (node->kept >= 0)
+		return node->kept;
+	*reader = reader_get(node);
+	return *reader;
+}
+
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
 	struct node *node;
-	int fd, temp;
+	int fd, reader;
 
 	if (is_events(ino)) {
 		events_read(req, size, fi);
@@ -184,7 +238,7 @@ void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
 	node = req_node(req, ino);
 	if (!node)
 		return;
-	fd = file_fd(node, fi, O_RDONLY, &temp);
+	fd = read_fd(node, fi, &reader);
 	if (fd < 0) {
 		fuse_reply_err(req, errno);
 	} else {
@@ -192,7 +246,8 @@ void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
 		buf.buf[0].fd = fd;
 		buf.buf[0].pos = off;
 		fuse_reply_data(req, &buf, FUSE_BUF_SPLICE_MOVE);
-		close_keep_errno(temp);
+		if (reader >= 0)
+			reader_put(reader);
 	}
 	node_put(&fs->nodes, node);
 }

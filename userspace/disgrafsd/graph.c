@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "index.h"
+#include "prefetch.h"
 #include "vnode.h"
 
 /* Names of everybody's files are to be seen here. */
@@ -182,6 +183,8 @@ void graph_readlink(struct graph *graph, fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_err(req, EINVAL);
 	else
 		fuse_reply_readlink(req, node->arg);
+	if (node && node->kind == GRAPH_LINK)
+		prefetch_link(node->parent, node->name, node->ino);
 	pthread_mutex_unlock(&graph->lock);
 }
 

@@ -10,6 +10,8 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "readers.h"
+
 /* How long a notification may take when the daemon ends. */
 #define STOP_SECONDS 2
 
@@ -28,8 +30,11 @@ void invalidate_file(struct disgrafsd *fs, const struct stat *st, bool data)
 	uint64_t id = known_id(fs, st);
 
 	/* Not an error: the kernel forgot it. */
-	if (id)
-		fuse_lowlevel_notify_inval_inode(fs->se, id, data ? 0 : -1, 0);
+	if (!id)
+		return;
+	if (data)
+		reader_drop(id);
+	fuse_lowlevel_notify_inval_inode(fs->se, id, data ? 0 : -1, 0);
 }
 
 void invalidate_name(struct disgrafsd *fs, const struct stat *dir, const char *name)
@@ -73,6 +78,7 @@ void invalidate_all(struct disgrafsd *fs)
 		for (position = 0; name_at(node, position, &parent, name) == 0; position++)
 			fuse_lowlevel_notify_inval_entry(fs->se, parent, name, strlen(name));
 		node_put(&fs->nodes, node);
+		reader_drop(ids[i]);
 		fuse_lowlevel_notify_inval_inode(fs->se, ids[i], 0, 0);
 	}
 	free(ids);

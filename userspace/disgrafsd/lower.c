@@ -19,6 +19,9 @@
 #define LOCK_TRIES 50
 #define LOCK_WAIT_NS 60000000
 
+/* Not in linux/magic.h. */
+#define LUSTRE_MAGIC 0x0bd00bd0
+
 /* Another mount's root, for instance of this very LOWER over itself. */
 static bool is_mount(int fd)
 {
@@ -83,6 +86,25 @@ int lower_open(const char *path, const char *index, bool *shared)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+bool lower_is_far(int fd)
+{
+	static const unsigned int types[] = {
+		FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC,
+		SMB2_SUPER_MAGIC, V9FS_MAGIC, CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC, AFS_FS_MAGIC,
+		CODA_SUPER_MAGIC, LUSTRE_MAGIC,
+	};
+	struct statfs sf;
+	size_t i;
+
+	if (fstatfs(fd, &sf) < 0)
+		return false;
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if ((unsigned int)sf.f_type == types[i])
+			return true;
+	}
+	return false;
 }
 
 bool lower_is_stacked(int fd)

@@ -18,6 +18,7 @@
 #include "graph.h"
 #include "peers.h"
 #include "policy.h"
+#include "prefetch.h"
 #include "tagging.h"
 
 /* Descriptors that nodes may not use: requests being served, index, libraries. */
@@ -91,6 +92,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 {
 	int ret = -1;
 
+	prefetch_prepare(fs);
 	fs->se = fuse_session_new(&fs->opt.fuse_args, &disgrafsd_ops, sizeof(disgrafsd_ops), fs);
 	if (!fs->se)
 		return -1;
@@ -99,7 +101,8 @@ static int mount_and_serve(struct disgrafsd *fs)
 	if (fuse_session_mount(fs->se, fs->opt.mountpoint) < 0)
 		goto signals;
 	if (fs->opt.module)
-		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy, fs->shared);
+		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy,
+					 fs->shared || fs->far);
 	tagging_start(fs);
 	extract_start(fs);
 	fs->graph = graph_new(fs);
@@ -107,6 +110,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		goto unmount;
 	peers_start(fs);
 	behind_start(fs);
+	prefetch_start(fs);
 	if (fs->policy)
 		policy_bind(fs->policy, background_ready);
 	else
@@ -116,6 +120,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		log_msg(LOG_ERR, "%s", strerror(-ret));
 unmount:
 	events_stop(fs);
+	prefetch_stop();
 	behind_stop(fs);
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
@@ -159,6 +164,7 @@ int main(int argc, char *argv[])
 		return fs.opt.failure;
 	}
 	fs.opt.stacked_lower = lower_is_stacked(fd);
+	fs.far = fs.opt.far == FAR_YES || (fs.opt.far == FAR_AUTO && lower_is_far(fd));
 	fs.stateless_dirs = dir_offsets_are_stable(fd);
 	add_mount_options(&fs, fd);
 	ret = node_table_init(&fs.nodes, fd, FUSE_ROOT_ID,

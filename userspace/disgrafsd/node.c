@@ -114,6 +114,7 @@ static struct node *new_node(int fd, const struct stat *st)
 	node->fd = fd;
 	node->refs = 1;
 	node->nlookup = 1;
+	node->kept = -1;
 	pthread_mutex_init(&node->lock, NULL);
 	return node;
 }
@@ -126,6 +127,8 @@ static void free_node(struct node *node)
 		node->names = name->next;
 		free(name);
 	}
+	if (node->kept >= 0)
+		close(node->kept);
 	close(node->fd);
 	pthread_mutex_destroy(&node->lock);
 	free(node);

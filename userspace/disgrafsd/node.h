@@ -27,6 +27,9 @@ struct node_name {
 	char name[];
 };
 
+/* Whether a file was opened for reading; warmed: by nobody but prefetch.c. */
+enum node_use { NODE_NEW, NODE_WARMED, NODE_OPENED };
+
 struct node {
 	uint64_t id;
 	dev_t dev;
@@ -37,7 +40,12 @@ struct node {
 	atomic_uint refs;		/* one while nlookup > 0, one a running operation */
 	pthread_mutex_t lock;		/* of what follows */
 	int32_t backing_id;		/* 0: not registered */
-	bool backing_known;	/* by the policy */
+	bool backing_known;		/* by the policy: also that there is none */
+	_Atomic bool read;		/* opened for reading without a descriptor */
+	_Atomic enum node_use use;	/* kept if there is prefetching */
+	atomic_int kept;		/* one for that, since a name of it went; or -1 */
+	struct timespec mtime;		/* and size, as they were last told, if it is far */
+	off_t size;
 	struct node_name *names;
 	struct node *next_id, *next_inode;
 };

@@ -20,6 +20,7 @@
 #include "graph.h"
 #include "peers.h"
 #include "policy.h"
+#include "readers.h"
 #include "tagging.h"
 
 struct fd_path fd_path(int fd)
@@ -78,7 +79,25 @@ bool refuse_name(fuse_req_t req, const struct node *parent, const char *name)
 	return true;
 }
 
-int node_stat(struct disgrafsd *fs, const struct node *node, struct stat *st)
+/*
+ * Who hears of another time or size drops what it has cached and reads again, which shall
+ * not be by a descriptor from before: many file systems look for changes when one opens.
+ */
+static void note_version(struct node *node, const struct stat *st)
+{
+	bool changed;
+
+	pthread_mutex_lock(&node->lock);
+	changed = node->mtime.tv_sec != st->st_mtim.tv_sec ||
+		  node->mtime.tv_nsec != st->st_mtim.tv_nsec || node->size != st->st_size;
+	node->mtime = st->st_mtim;
+	node->size = st->st_size;
+	pthread_mutex_unlock(&node->lock);
+	if (changed)
+		reader_drop(node->id);
+}
+
+int node_stat(struct disgrafsd *fs, struct node *node, struct stat *st)
 {
 	if (fstatat(node->fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
@@ -88,6 +107,8 @@ int node_stat(struct disgrafsd *fs, const struct node *node, struct stat *st)
 	 */
 	if (st->st_dev != fs->nodes.root->dev)
 		st->st_ino ^= (uint64_t)(st->st_dev * 0x9e3779b1u & 0x7fff) << 48;
+	if (fs->far && S_ISREG(st->st_mode))
+		note_version(node, st);
 	return 0;
 }
 
@@ -192,7 +213,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		fuse_set_feature_flag(conn, FUSE_CAP_CACHE_SYMLINKS);
 	/* For files that could not be registered for passthrough. */
 	fuse_set_feature_flag(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
-	if (fs->multiuser && fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH)) {
+	if (fs->multiuser && !fs->far && fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH)) {
 		fs->passthrough = true;
 		conn->max_backing_stack_depth = fs->opt.stacked_lower ? FUSE_BACKING_STACKED_OVER :
 									FUSE_BACKING_STACKED_UNDER;
@@ -236,7 +257,7 @@ static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 	fuse_reply_none(req);
 }
 
-static void reply_attr(fuse_req_t req, const struct node *node)
+static void reply_attr(fuse_req_t req, struct node *node)
 {
 	struct disgrafsd *fs = get_fs(req);
 	struct stat st;
@@ -426,6 +447,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 		return;
 	if (!refuse_name(req, dir, name)) {
 		known = peers_victim(fs, dir, name, &victim);
+		file_keep(fs, dir, name);
 		if (unlinkat(dir->fd, name, flags) < 0) {
 			fuse_reply_err(req, errno);
 		} else {
@@ -520,6 +542,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		goto out;
 	moves = peers_victim(fs, dir, name, &moved);
 	replaces = peers_victim(fs, new_dir, new_name, &victim);
+	file_keep(fs, new_dir, new_name);
 	/* A whiteout is a new inode: it belongs to the caller. */
 	creds_enter(req);
 	if (syscall(SYS_renameat2, dir->fd, name, new_dir->fd, new_name, flags) < 0) {

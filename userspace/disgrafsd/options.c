@@ -28,7 +28,7 @@
 enum {
 	OPT_TTL = 256, OPT_NO_MODULE, OPT_POLICY, OPT_THREADS, OPT_SHARE_GRAPH, OPT_NO_FANOTIFY,
 	OPT_NO_EXTRACT, OPT_EXTRACTOR, OPT_EXTRACT_TIMEOUT, OPT_PLUGINS, OPT_NO_AUTO,
-	OPT_INDEX, OPT_REMOUNT
+	OPT_INDEX, OPT_FAR, OPT_NEAR, OPT_PREFETCH, OPT_REMOUNT
 };
 
 static const struct option long_options[] = {
@@ -36,6 +36,9 @@ static const struct option long_options[] = {
 	{ "no-module",	no_argument,	   NULL, OPT_NO_MODULE },
 	{ "policy",	required_argument, NULL, OPT_POLICY },
 	{ "threads",	required_argument, NULL, OPT_THREADS },
+	{ "far",	no_argument,	   NULL, OPT_FAR },
+	{ "near",	no_argument,	   NULL, OPT_NEAR },
+	{ "prefetch",	required_argument, NULL, OPT_PREFETCH },
 	{ "share-graph", no_argument,	   NULL, OPT_SHARE_GRAPH },
 	{ "no-extract",	no_argument,	   NULL, OPT_NO_EXTRACT },
 	{ "extractor",	required_argument, NULL, OPT_EXTRACTOR },
@@ -61,6 +64,10 @@ static void help(void)
 	       "  --no-module      do not use the extfuse module\n"
 	       "  --policy NAME    policy to bind the mount to (%s)\n"
 	       "  --threads N      most worker threads (%d)\n"
+	       "  --far, --near    whether asking LOWER takes long; if neither is given, whether\n"
+	       "                   it is on a network file system or FUSE\n"
+	       "  --prefetch N     when files are opened in a row, look at the next N (%d if LOWER\n"
+	       "                   is far, else 0)\n"
 	       "  --share-graph    let every user read MOUNT/" GRAPH_NAME "\n"
 	       "  --no-extract     do not look into files\n"
 	       "  --extractor PROGRAM\n"
@@ -74,16 +81,16 @@ static void help(void)
 	       "                   servers of one LOWER; sqlite: in LOWER\n"
 	       "  --no-fanotify    do not notice what others change in LOWER\n"
 	       "  -o OPTION,...    mount options, see mount.fuse3(8); also ttl=SECONDS, nomodule,\n"
-	       "                   policy=NAME, threads=N, sharegraph, noextract,\n"
-	       "                   extractor=PROGRAM, extract-timeout=SECONDS, plugins=DIR, noautotags,\n"
-	       "                   index=URI and nofanotify\n"
+	       "                   policy=NAME, threads=N, far, near, prefetch=N, sharegraph,\n"
+	       "                   noextract, extractor=PROGRAM, extract-timeout=SECONDS, plugins=DIR,\n"
+	       "                   noautotags, index=URI and nofanotify\n"
 	       "  -f, --foreground do not become a daemon\n"
 	       "  -d, --debug      -f, and log every request\n"
 	       "  -h, --help       this text\n"
 	       "  -V, --version    the version\n"
 	       "\n"
 	       "Also: mount -t fuse.disgrafs LOWER MOUNT [-o OPTION,...]\n",
-	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS, DEFAULT_EXTRACT_TIMEOUT);
+	       DEFAULT_TTL, DEFAULT_POLICY, DEFAULT_THREADS, DEFAULT_PREFETCH, DEFAULT_EXTRACT_TIMEOUT);
 }
 
 static int usage_status = 2;
@@ -145,6 +152,15 @@ static bool set_option(struct options *opt, int key, const char *arg, const char
 	case OPT_THREADS:
 		opt->threads = parse_number(arg, said);
 		return true;
+	case OPT_FAR:
+		opt->far = FAR_YES;
+		return true;
+	case OPT_NEAR:
+		opt->far = FAR_NO;
+		return true;
+	case OPT_PREFETCH:
+		opt->prefetch = strcmp(arg, "0") ? (int)parse_number(arg, said) : 0;
+		return true;
 	case OPT_SHARE_GRAPH:
 		opt->share_graph = true;
 		return true;
@@ -188,6 +204,9 @@ static const struct fuse_opt mount_options[] = {
 	FUSE_OPT_KEY("nomodule", OPT_NO_MODULE),
 	FUSE_OPT_KEY("policy=", OPT_POLICY),
 	FUSE_OPT_KEY("threads=", OPT_THREADS),
+	FUSE_OPT_KEY("far", OPT_FAR),
+	FUSE_OPT_KEY("near", OPT_NEAR),
+	FUSE_OPT_KEY("prefetch=", OPT_PREFETCH),
 	FUSE_OPT_KEY("sharegraph", OPT_SHARE_GRAPH),
 	FUSE_OPT_KEY("noextract", OPT_NO_EXTRACT),
 	FUSE_OPT_KEY("extractor=", OPT_EXTRACTOR),
@@ -363,6 +382,7 @@ void options_parse(struct options *opt, int argc, char *argv[])
 	opt->ttl = DEFAULT_TTL;
 	opt->threads = DEFAULT_THREADS;
 	opt->policy = strdup(DEFAULT_POLICY);
+	opt->prefetch = -1;
 	opt->module = true;
 	opt->fanotify = true;
 	opt->extract = true;

@@ -5,11 +5,19 @@
 #include <fuse_opt.h>
 #include <stdbool.h>
 
+/* How many files to look at ahead where that is far. */
+#define DEFAULT_PREFETCH 32
+
+/* Whether asking LOWER takes long. */
+enum far { FAR_AUTO, FAR_YES, FAR_NO };
+
 struct options {
 	char *lower, *mountpoint;	/* absolute */
 	char *policy;
 	double ttl;			/* seconds */
 	unsigned int threads;
+	enum far far;
+	int prefetch;			/* files ahead; -1: as many as is good for it */
 	bool extract;			/* look into files, with: */
 	char *extractor;
 	char *plugins;			/* directory of more programs that do */

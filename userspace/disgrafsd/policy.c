@@ -33,7 +33,7 @@ struct policy {
 	int backing_map;	/* -1: the policy has none */
 	pthread_t binder;
 	void (*done)(void);	/* called by it at last */
-	bool shared;		/* others change files, and may not be heard for a while */
+	bool shared;		/* others change files, and may not be heard */
 	bool binding;		/* there is a binder to wait for */
 	uint64_t conn;
 	atomic_bool bound;	/* @conn is good */

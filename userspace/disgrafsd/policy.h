@@ -24,7 +24,8 @@ void policy_bind(struct policy *policy, void (*done)(void));
 void policy_stop(struct policy *policy);
 
 /*
- * Tells the policy that opens of @nodeid may be answered with @backing_id.
+ * Tells the policy that opens of @nodeid may be answered with @backing_id; 0: those for
+ * reading, without any.
  * False: not bound yet, ask again at the next open.
  */
 bool policy_backing_add(struct policy *policy, uint64_t nodeid, uint32_t backing_id);

@@ -6,7 +6,9 @@
  */
 #include "disgrafsd.h"
 
+#include <inttypes.h>
 #include <linux/limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -14,6 +16,7 @@
 #include "autotags.h"
 #include "links.h"
 #include "peers.h"
+#include "prefetch.h"
 #include "tagging.h"
 #include "vnode.h"
 
@@ -115,6 +118,19 @@ static void reply_value(fuse_req_t req, const char *value, ssize_t len, size_t s
 		fuse_reply_buf(req, value, len);
 }
 
+/* False: there are none. */
+static bool reply_counts(fuse_req_t req, size_t size)
+{
+	uint64_t warmed, opened;
+	char value[64];
+
+	if (!prefetch_counts(&warmed, &opened))
+		return false;
+	snprintf(value, sizeof(value), "%" PRIu64 " %" PRIu64, warmed, opened);
+	reply_value(req, value, strlen(value), size);
+	return true;
+}
+
 void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct disgrafsd *fs = get_fs(req);
@@ -127,6 +143,8 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		reply_value(req, fs->opt.lower, strlen(fs->opt.lower), size);
 		return;
 	}
+	if (ino == FIXED_ID(GRAPH_ROOT) && !strcmp(name, PREFETCH_XATTR) && reply_counts(req, size))
+		return;
 	if (ino & NODE_VIRTUAL) {
 		fuse_reply_err(req, ENODATA);
 		return;

@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Files that are opened one after the other: those that come next are looked at before, and
+# it is counted how many of these are opened then.
+
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+once 6.12
+
+ahead=5
+
+tree()
+{
+	local i
+
+	mkdir -p "$low/d" "$low/e/f" && for ((i = 100; i < 140; i++)); do
+		echo "text $i" >"$low/d/$i" && echo "text $i" >"$low/e/f/$i" || return
+	done
+	setfattr -n user.xdg.tags -v wanted "$low"/e/f/* && disgrafs reindex "$low"
+}
+
+# counts WARMED OPENED
+counts()
+{
+	soon "$1 $2" eval 'disgrafs stats --json "$mnt" | python3 -c "import json, sys
+stats = json.load(sys.stdin); print(stats[\"warmed\"], stats[\"opened\"])"'
+}
+
+# read_files DIRECTORY FIRST LAST [STEP]: slowly, so that what comes next can be looked at.
+read_files()
+{
+	local i
+
+	for ((i = $2; i <= $3; i += ${4:-1})); do
+		is "text $i" cat "$1/$i" || return
+		sleep 0.5
+	done
+}
+
+again()
+{
+	leave && serve $options --prefetch $ahead
+}
+
+# The third open says that they come in a row.
+by_name()
+{
+	read_files "$mnt/d" 100 101 && counts 0 0 && read_files "$mnt/d" 102 102 && counts $ahead 0 &&
+		read_files "$mnt/d" 103 110 && counts $((8 + ahead)) 8 &&
+		is "text 139" cat "$mnt/d/139" && counts $((8 + ahead)) 8
+}
+
+every_other()
+{
+	again && read_files "$mnt/d" 100 110 2 && counts $((6 + ahead)) 3
+}
+
+as_listed()
+{
+	local files
+
+	again && mapfile -t files < <(ls -U "$mnt/e/f") && [ "${files[*]}" != "$(ls "$mnt/e/f" | paste -sd' ')" ] &&
+		for i in 0 1 2; do cat "$mnt/e/f/${files[i]}" >/dev/null; done && counts $ahead 0 &&
+		cat "$mnt/e/f/${files[3]}" >/dev/null && counts $((ahead + 1)) 1
+}
+
+by_tag()
+{
+	again && ls "$mnt/.graph/tags/wanted" >/dev/null && read_files "$mnt/.graph/tags/wanted" 100 110 &&
+		counts $((8 + ahead)) 8
+}
+
+in_no_order()
+{
+	local i
+
+	again && for i in 120 105 130 101 138 111 125 103; do cat "$mnt/d/$i" >/dev/null || return; done
+	sleep 0.5
+	counts 0 0
+}
+
+# Unmounting does not find those busy who look ahead, nor killing.
+ends()
+{
+	local i
+
+	for i in 1 2 3 4 5; do
+		serve $options --prefetch 40 && cat "$mnt"/d/* >/dev/null && umount "$mnt" && wait $daemon || return
+	done
+	serve $options --prefetch 40 && cat "$mnt"/d/* >/dev/null && kill -9 $daemon
+	wait $daemon 2>/dev/null
+	daemon=
+	umount "$mnt" && soon "" pgrep -P 1 -x disgrafsd-ahead
+}
+
+off()
+{
+	serve $options --prefetch 0 && read_files "$mnt/d" 100 105 &&
+		! disgrafs stats "$mnt" | grep -q warmed
+}
+
+run_variant()
+{
+	tree && serve $options --prefetch $ahead || return
+	check "$variant: in the order of names" by_name
+	check "$variant: every other file" every_other
+	check "$variant: in the order of the directory" as_listed
+	check "$variant: through links of a tag" by_tag
+	check "$variant: in no order" in_no_order
+	leave || return
+	check "$variant: nobody is in the way at the end" ends
+	check "$variant: turned off" off
+	leave
+	rm -rf "$low"
+}
+
+ktap_print_header
+ktap_set_plan $((7 * ${#variants[@]}))
+for v in "${variants[@]}"; do
+	# a policy keeps nothing that is valid for no time where LOWER is far
+	read -r variant options <<<"${v/--ttl 0} --far"
+	run_variant || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
+done
+ktap_finished
