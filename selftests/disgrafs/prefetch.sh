@@ -26,14 +26,27 @@ counts()
 stats = json.load(sys.stdin); print(stats[\"warmed\"], stats[\"opened\"])"'
 }
 
-# read_files DIRECTORY FIRST LAST [STEP]: slowly, so that what comes next can be looked at.
+# read_files DIRECTORY FILE...
 read_files()
 {
-	local i
+	local at=$1 i
 
-	for ((i = $2; i <= $3; i += ${4:-1})); do
-		is "text $i" cat "$1/$i" || return
-		sleep 0.5
+	shift
+	for i in "$@"; do
+		is "text $i" cat "$at/$i" || return
+	done
+}
+
+# in_a_row DIRECTORY STEP: the third open says so, and each one after that is of a file that
+# was looked at, once there was the time for it.
+in_a_row()
+{
+	local at=$1 step=$2 i
+
+	read_files "$at" 100 $((100 + step)) && counts 0 0 &&
+		read_files "$at" $((100 + 2 * step)) && counts $ahead 0 || return
+	for i in 1 2 3 4 5; do
+		read_files "$at" $((100 + (2 + i) * step)) && counts $((ahead + i * step)) $i || return
 	done
 }
 
@@ -42,17 +55,14 @@ again()
 	leave && serve $options --prefetch $ahead
 }
 
-# The third open says that they come in a row.
 by_name()
 {
-	read_files "$mnt/d" 100 101 && counts 0 0 && read_files "$mnt/d" 102 102 && counts $ahead 0 &&
-		read_files "$mnt/d" 103 110 && counts $((8 + ahead)) 8 &&
-		is "text 139" cat "$mnt/d/139" && counts $((8 + ahead)) 8
+	in_a_row "$mnt/d" 1 && read_files "$mnt/d" 139 && counts $((ahead + 5)) 5
 }
 
 every_other()
 {
-	again && read_files "$mnt/d" 100 110 2 && counts $((6 + ahead)) 3
+	again && in_a_row "$mnt/d" 2
 }
 
 as_listed()
@@ -66,8 +76,7 @@ as_listed()
 
 by_tag()
 {
-	again && ls "$mnt/.graph/tags/wanted" >/dev/null && read_files "$mnt/.graph/tags/wanted" 100 110 &&
-		counts $((8 + ahead)) 8
+	again && ls "$mnt/.graph/tags/wanted" >/dev/null && in_a_row "$mnt/.graph/tags/wanted" 1
 }
 
 in_no_order()
@@ -95,7 +104,7 @@ ends()
 
 off()
 {
-	serve $options --prefetch 0 && read_files "$mnt/d" 100 105 &&
+	serve $options --prefetch 0 && read_files "$mnt/d" 100 101 102 103 104 &&
 		! disgrafs stats "$mnt" | grep -q warmed
 }
 
