@@ -16,7 +16,8 @@
  *              commas in between: "f1,#2"
  *   -k KIND    what the daemon is like, letters: p its inodes are paths, f it follows
  *              links to what it changes; what can be compared: s statfs(), b blocks, l the
- *              number of links, c ctime with that of the lower file
+ *              number of links, c ctime with that of the lower file, i set-user-ID and
+ *              set-group-ID bits
  *   -v         print each operation
  *
  * The operations that a seed makes do not depend on how they end, so that -f and -o

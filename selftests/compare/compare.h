@@ -32,6 +32,7 @@ struct kind {
 	bool blocks;		/* so does st_blocks */
 	bool links;		/* st_nlink is that of the lower file */
 	bool ctime;		/* so is ctime */
+	bool set_ids;		/* set-user-ID and set-group-ID go by who writes */
 	bool users;		/* it tells users apart that ask at the same time */
 };
 

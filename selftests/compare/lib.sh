@@ -133,12 +133,14 @@ bind_at()
 kind()
 {
 	case $1 in
-	passthrough_ll) echo sblcu ;;
-	bindfs|mergerfs) echo psblcu ;;
+	passthrough_ll) echo sblciu ;;
+	bindfs) echo psblciu ;;
+	# writes as whoever asked last, of those that it heard of
+	mergerfs) echo psblcu ;;
 	# SFTP has neither number of links nor ctime, which is mtime
-	sshfs) echo pfsu ;;
+	sshfs) echo pfsiu ;;
 	# makes files as the caller, and what others ask meanwhile, too
-	gocryptfs) echo lc ;;
+	gocryptfs) echo lci ;;
 	esac
 }
 

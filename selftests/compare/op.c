@@ -219,6 +219,8 @@ void draw(uint64_t *seed, const struct kind *kind, struct op *op)
 	op->mode = below(seed, 4) ? 0644 | below(seed, 0100) : below(seed, 010000);
 	if (op->what == MKDIR || op->path[strlen(op->path) - 2] == 'd')
 		op->mode |= one_in(seed, 8) ? 0700 : 0711;
+	if (!kind->set_ids)
+		op->mode &= ~(S_ISUID | S_ISGID);
 	op->uid = below(seed, 4) ? (int)below(seed, 3) * (USER / 2) : -1;
 	op->gid = below(seed, 4) ? (int)below(seed, 3) * (USER / 2) : -1;
 	op->off = below(seed, one_in(seed, 4) ? 60000 : 9000);

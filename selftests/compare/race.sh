@@ -5,12 +5,12 @@
 # through one that is bound with a validity of an hour: after each round what the mount
 # shows is what is there, and each process has always seen what it did to its own files
 # (race.c says more). In the environment: ROUNDS; OPS, of each process in each round;
-# PROCESSES; SEED; DAEMONS.
+# PROCESSES; SEED, of other operations; DAEMONS.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 once 7.3
 
-: "${ROUNDS:=2}" "${OPS:=50}" "${PROCESSES:=2}" "${SEED:=$RANDOM$RANDOM}"
+: "${ROUNDS:=2}" "${OPS:=50}" "${PROCESSES:=2}" "${SEED:=1}"
 : "${DAEMONS:=passthrough_ll bindfs mergerfs sshfs gocryptfs}"
 
 # Requests are carried out at the same time where the daemon can.

@@ -39,5 +39,6 @@ void kind_init(struct kind *kind, const char *letters)
 	kind->blocks = strchr(letters, 'b');
 	kind->links = strchr(letters, 'l');
 	kind->ctime = strchr(letters, 'c');
+	kind->set_ids = strchr(letters, 'i');
 	kind->users = strchr(letters, 'u');
 }
