@@ -27,7 +27,7 @@ from calls import result_of
 from mounts import HERE, LL_TTL0, MOUNT, NATIVE, OWN, TTL0, available, make_lower, run, say, \
     served
 
-PROFILED_CALLS = 4000
+PROFILED_CALLS = 16000
 
 
 def load_module():
@@ -46,7 +46,7 @@ def functions(text, times):
 def profile(configuration, operation):
     say(f"profile: {operation}: {configuration.name}")
     # so many that what ops prepares does not count, but not a gigabyte
-    made = PROFILED_CALLS // (4 if "-1m" in operation else 1)
+    made = PROFILED_CALLS // (16 if "-1m" in operation else 1)
     with served(configuration):
         done = subprocess.run((f"{HERE}/profile", str(made), f"{HERE}/ops", MOUNT, str(made),
                                operation), check=True, stdout=subprocess.PIPE,
