@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from mounts import HERE, LL_ABSENT, LL_MDCACHE, LL_TTL0, MOUNT, NATIVE, OWN, TTL0, Requests, \
-    attempt, say
+    attempt, run, say
 
 # a daemon that is asked 10,000 times takes minutes to emulate: not all are
 WITH_MANY = (NATIVE, TTL0, OWN, "passthrough_hp, passthrough, ttl 0")
@@ -19,6 +19,8 @@ OPERATIONS = (
 THREADED = (NATIVE, TTL0, OWN, "disgrafsd, ttl 0", LL_MDCACHE, LL_TTL0, "passthrough_ll",
             "passthrough_hp, passthrough, ttl 0", "passthrough_hp, passthrough",
             "passthrough_hp 3.18, passthrough, ttl 0, io_uring")
+# calls of which the requests are counted
+COUNTED = 10
 # the others change what the other threads meet
 IN_THREADS = tuple(o for o in OPERATIONS if o not in ("cold-lstat", "fsync", "rename"))
 
@@ -32,9 +34,9 @@ def result_of(line, requests):
             "requests": requests}
 
 
-def operations(calls, *names):
-    """Each operation's cost, with the requests of the measured calls."""
-    results = []
+def requests_of(calls, *names):
+    """operation -> the requests of so many calls that reach the daemon"""
+    reached = {}
     with subprocess.Popen((f"{HERE}/ops", "-s", MOUNT, str(calls), *names),
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ops:
         with Requests() as requests:
@@ -43,12 +45,21 @@ def operations(calls, *names):
                 if line.endswith("\twarm\n"):
                     before = requests.now()
                 else:
-                    results.append(result_of(line, requests.between(before, requests.now())))
+                    name = line.split("\t")[0]
+                    reached[name] = requests.between(before, requests.now())
                 ops.stdin.write("\n")
                 ops.stdin.flush()
     if ops.returncode:
         raise RuntimeError(f"ops ended with {ops.returncode}")
-    return results
+    return reached
+
+
+def operations(calls, *names):
+    """Each operation's cost; and then its requests, for counting them costs too."""
+    lines = run(f"{HERE}/ops", MOUNT, str(calls), *names).splitlines()
+    reached = requests_of(COUNTED, *names)
+    return [{**result, "counted": COUNTED}
+            for result in (result_of(line, reached[line.split("\t")[0]]) for line in lines)]
 
 
 def in_threads(calls, threads=4):
