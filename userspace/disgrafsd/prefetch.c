@@ -300,13 +300,15 @@ static void list_directory(struct disgrafsd *fs, struct stream *stream, const st
 	DIR *handle = fd < 0 ? NULL : fdopendir(fd);
 	char at[PATH_MAX], *path;
 	struct dirent *entry;
+	bool below;
 
 	if (!handle) {
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
-	while (directory_path(fs, dir, at) && (entry = readdir(handle))) {
+	below = directory_path(fs, dir, at);
+	while (below && (entry = readdir(handle))) {
 		if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
 			continue;
 		if (asprintf(&path, "%s%s", at, entry->d_name) < 0)
