@@ -155,12 +155,14 @@ static struct extfuse_chain *chain_between(const struct extfuse_chain *old,
 
 static int call_init(struct extfuse_conn *conn, struct extfuse_member *member, u64 ttl)
 {
+	/* without a look at fs/fuse's connection, which may be gone */
+	struct extfuse_ctx ctx = {
+		.conn = conn,
+		.req = { .conn = conn->id, .ttl = ttl, .flags = conn->req_flags },
+	};
 	const struct extfuse_ops *ops;
-	struct extfuse_ctx ctx;
 	int idx, ret = 0;
 
-	extfuse_ctx_init(&ctx, conn, 0, 0);
-	ctx.req.ttl = ttl;
 	idx = srcu_read_lock(&extfuse_srcu);
 	ops = extfuse_policy_ops(member->policy);
 	if (ops && ops->init)

@@ -268,6 +268,17 @@ void extfuse_conns_replace_policy(struct extfuse_policy *old, struct extfuse_pol
 	}
 }
 
+static u32 req_flags(const struct fuse_conn *fc)
+{
+	u32 flags = 0;
+
+	if (xf_conn_default_permissions(fc))
+		flags |= EXTFUSE_REQ_DEFAULT_PERMISSIONS;
+	if (xf_conn_writeback_cache(fc))
+		flags |= EXTFUSE_REQ_WRITEBACK_CACHE;
+	return flags;
+}
+
 static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *sb)
 {
 	struct extfuse_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
@@ -293,6 +304,7 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	conn->id = ++last_id;
 	conn->dev = xf_conn_dev(fc);
 	conn->owner = xf_conn_user_id(fc);
+	conn->req_flags = req_flags(fc);
 	get_random_bytes(&conn->name_key, sizeof(conn->name_key));
 	spin_lock_init(&conn->settle_lock);
 	init_llist_head(&conn->answered);
@@ -472,23 +484,30 @@ unlock:
  */
 #define SETTLE_TRIES 500
 
-static bool settle(struct extfuse_conn *conn)
+static bool try_settle(struct extfuse_conn *conn)
 {
-	bool settled = true;
-	unsigned int i;
+	bool settled;
 
-	down_read(xf_conn_killsb(conn->fc));
+	/* a daemon can have it held, and an unmount wait for it, for as long as it likes */
+	if (!down_read_trylock(xf_conn_killsb(conn->fc)))
+		return false;
 	/* without a super block no FORGET is sent any more */
-	if (!list_empty(xf_conn_mounts(conn->fc))) {
-		for (i = 0; i < SETTLE_TRIES; i++) {
-			settled = extfuse_lookups_settle(&conn->lookups, conn->sb);
-			if (settled)
-				break;
-			schedule_timeout_uninterruptible(1);
-		}
-	}
+	settled = list_empty(xf_conn_mounts(conn->fc)) ||
+		  extfuse_lookups_settle(&conn->lookups, conn->sb);
 	up_read(xf_conn_killsb(conn->fc));
 	return settled;
+}
+
+static bool settle(struct extfuse_conn *conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < SETTLE_TRIES; i++) {
+		if (try_settle(conn))
+			return true;
+		schedule_timeout_uninterruptible(1);
+	}
+	return false;
 }
 
 /*

@@ -30,12 +30,13 @@ struct extfuse_conn {
 	struct fuse_iqueue_ops ops;	/* installed in the queue */
 	const struct fuse_iqueue_ops *orig;
 	struct fuse_iqueue *fiq;
-	struct fuse_conn *fc;
+	struct fuse_conn *fc;		/* for those who keep it: a request, a reference to it */
 	struct super_block *sb;		/* alive while a request of it is under way */
 	struct extfuse_chain __rcu *chain;	/* extfuse_srcu; written under extfuse_mutex */
 	spinlock_t settle_lock;		/* protects its members' and its own @settled */
 	u64 id;
 	u64 ttl;			/* ns */
+	u32 req_flags;			/* EXTFUSE_REQ_..., which INIT has settled */
 	struct extfuse_latency __rcu *latency;	/* like @chain; NULL: not measured */
 	siphash_key_t name_key;
 	struct extfuse_lookups lookups;

@@ -15,17 +15,6 @@
 #include "trace.h"
 #include "wait.h"
 
-static __always_inline u32 conn_flags(const struct fuse_conn *fc)
-{
-	u32 flags = 0;
-
-	if (xf_conn_default_permissions(fc))
-		flags |= EXTFUSE_REQ_DEFAULT_PERMISSIONS;
-	if (xf_conn_writeback_cache(fc))
-		flags |= EXTFUSE_REQ_WRITEBACK_CACHE;
-	return flags;
-}
-
 /*
  * All that is read without being written first; kernels that zero what is on the
  * stack would zero the rest for nothing, for each request.
@@ -35,7 +24,7 @@ void extfuse_ctx_init(struct extfuse_ctx *ctx, struct extfuse_conn *conn, u32 op
 	/* "hashed" is good for what nr_hashed says only */
 	ctx->req = (struct extfuse_req){ .conn = conn->id, .nodeid = nodeid, .opcode = opcode };
 	ctx->req.ttl = conn->ttl;
-	ctx->req.flags = conn_flags(conn->fc);
+	ctx->req.flags = conn->req_flags;
 	ctx->req.epoch = xf_conn_epoch(conn->fc);
 	ctx->conn = conn;
 	ctx->op = NULL;

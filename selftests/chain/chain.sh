@@ -318,6 +318,29 @@ faulty_member()
 	looks && [ $(($(stat_of answered LOOKUP) - answered)) -ge 20 ] || no "mdcache does not answer"
 }
 
+# While it is waited for a request of one mount, another ends, which has the policy as well,
+# and before it one that is then to begin anew.
+ended_meanwhile()
+{
+	local other=$dir/other slow stat
+
+	mkdir -p "$other"
+	serve slow count mdcache && bind slow && bindfs "$low" "$other" &&
+		extfusectl bind "$other" mdcache,count || return
+	# a second, in nanoseconds
+	# shellcheck disable=SC2046
+	bpftool map update pinned $maps/slow-maps/delays key $(bytes $GETATTR) \
+		value $(bytes 1000000000) 0 0 0 0 || return
+	stat "$mnt/file" >/dev/null &
+	stat=$!
+	sleep 0.3
+	extfusectl policy unload count &
+	slow=$!
+	sleep 0.2
+	umount "$other"
+	wait $slow && wait $stat && is_listed slow
+}
+
 # Who comes and goes, by the tracepoints.
 traced()
 {
@@ -359,6 +382,7 @@ check "too many, one twice, one that is not there" refused_lists
 check "one that refuses the mount leaves everything as it was" refusing_member
 check "one that is unloaded goes alone" member_unloaded
 check "one that answers wrongly goes alone" faulty_member
+check "one that is unloaded while a mount ends that has it" ended_meanwhile
 check "in an exchange those stay that may" traced
 check "four at once, in use" used
 ktap_finished
