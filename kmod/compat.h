@@ -4,6 +4,7 @@
 #define EXTFUSE_COMPAT_H
 
 #include <linux/btf.h>
+#include <linux/cred.h>
 #include <linux/fprobe.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
@@ -19,6 +20,18 @@ static inline int extfuse_inode_state(struct inode *inode)
 	return inode_state_read_once(inode);
 #else
 	return READ_ONCE(inode->i_state);
+#endif
+}
+
+/* Others in the place of those that override_creds() took, which may hold them. */
+static inline void extfuse_switch_creds(const struct cred *cred)
+{
+	const struct cred *old = override_creds(cred);
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+	put_cred(old);
+#else
+	(void)old;
 #endif
 }
 

@@ -31,7 +31,6 @@ struct lower_work {
 	struct fuse_req *req;
 	struct file *file;
 	bool foreground;	/* a task waits for it */
-	bool ring;		/* of a connection with a ring */
 };
 
 /* Some for when memory is short: write-back is what gives it back. */
@@ -369,7 +368,7 @@ static const struct cred *override_lower_creds(struct transfer *t, struct cred *
 		return NULL;
 	}
 	cap_lower((*dropped)->cap_effective, CAP_FSETID);
-	override_creds(*dropped);
+	extfuse_switch_creds(*dropped);
 	return old;
 }
 
@@ -432,7 +431,7 @@ static void lower_work(struct work_struct *work)
 	nofs = memalloc_nofs_save();
 	ret = carry_out(args, lower->file, !foreground);
 	/* a background request cannot be given to a ring from here: until there is memory */
-	while (ret == EXTFUSE_PASS && !foreground && lower->ring) {
+	while (ret == EXTFUSE_PASS && !foreground && conn->ring) {
 		schedule_timeout_uninterruptible(1);
 		ret = carry_out(args, lower->file, true);
 	}
@@ -469,7 +468,6 @@ static bool queue_lower(struct extfuse_ctx *ctx, struct fuse_req *req, bool fore
 	lower->req = req;
 	lower->file = ctx->lower;
 	lower->foreground = foreground;
-	lower->ring = ctx->conn->ring;
 	ctx->lower = NULL;
 	extfuse_conn_get(lower->conn);
 	if (ctx->ring)
