@@ -17,4 +17,14 @@ static inline u32 extfuse_from_kgid(struct user_namespace *ns, kgid_t gid)
 	return ns == &init_user_ns ? __kgid_val(gid) : from_kgid_munged(ns, gid);
 }
 
+static inline kuid_t extfuse_make_kuid(struct user_namespace *ns, u32 uid)
+{
+	return ns == &init_user_ns ? KUIDT_INIT(uid) : make_kuid(ns, uid);
+}
+
+static inline kgid_t extfuse_make_kgid(struct user_namespace *ns, u32 gid)
+{
+	return ns == &init_user_ns ? KGIDT_INIT(gid) : make_kgid(ns, gid);
+}
+
 #endif

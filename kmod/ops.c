@@ -78,12 +78,35 @@ static bool kernel_content(const struct inode *inode)
 	return !(xf_inode_inval_mask(inode) & STATX_BASIC_STATS & ~STATX_ATIME);
 }
 
+/*
+ * What it was told in some other way, by a directory listing or a reply to another user, may
+ * be newer than what is remembered. Who knows the same does not care which is newer.
+ */
+static bool kernel_has(const struct extfuse_ctx *ctx, const struct inode *inode,
+		       const struct fuse_attr *attr)
+{
+	struct user_namespace *ns = xf_conn_user_ns(ctx->conn->fc);
+	struct timespec64 mtime = inode_get_mtime(inode);
+	struct timespec64 ctime = inode_get_ctime(inode);
+
+	if (xf_inode_mode(inode) != attr->mode ||
+	    !uid_eq(inode->i_uid, extfuse_make_kuid(ns, attr->uid)) ||
+	    !gid_eq(inode->i_gid, extfuse_make_kgid(ns, attr->gid)))
+		return false;
+	/* with write-back caching the times are its own */
+	return ctx->req.flags & EXTFUSE_REQ_WRITEBACK_CACHE ||
+	       ((u64)mtime.tv_sec == attr->mtime && mtime.tv_nsec == attr->mtimensec &&
+		(u64)ctime.tv_sec == attr->ctime && ctime.tv_nsec == attr->ctimensec);
+}
+
 static bool kernel_agrees(const struct extfuse_ctx *ctx, struct inode *inode,
 			  const struct fuse_attr *attr)
 {
 	if (ctx->fresh)
 		return true;
 	if (!kernel_content(inode))
+		return false;
+	if (!kernel_has(ctx, inode, attr))
 		return false;
 	/* open in passthrough: data changes without a request */
 	if (S_ISREG(attr->mode) && xf_inode_iocachectr(inode) < 0)
@@ -180,6 +203,9 @@ static __always_inline int check_entry(const struct extfuse_ctx *ctx, struct fus
 	rcu_read_lock();
 	inode = extfuse_live_inode(ctx->conn->sb, out->nodeid);
 	if (!inode || inode->i_generation != (u32)out->generation)
+		goto unlock;
+	/* an owner whom the daemon's namespace does not have would become 65534 */
+	if (bare && (!uid_valid(inode->i_uid) || !gid_valid(inode->i_gid)))
 		goto unlock;
 	if (bare)
 		attr_of_inode(ctx->conn->fc, inode, &out->attr);
@@ -386,6 +412,10 @@ static bool statx_valid(const struct fuse_statx *stat, struct fuse_attr *attr)
 	*attr = (struct fuse_attr){
 		.mode = stat->mode,
 		.size = stat->size,
+		.uid = stat->uid,
+		.gid = stat->gid,
+		.mtime = stat->mtime.tv_sec,
+		.ctime = stat->ctime.tv_sec,
 		.atimensec = stat->atime.tv_nsec,
 		.mtimensec = stat->mtime.tv_nsec,
 		.ctimensec = stat->ctime.tv_nsec,

@@ -8,8 +8,10 @@ Arguments and environment are those of coherence.py.
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -135,6 +137,49 @@ def several_mounts():
         extfusectl("bind", daemons[0].at, POLICY, "--ttl", str(FOREVER))
         os.statvfs(daemons[0].at)
         check()
+
+
+class WithIoctl(fuse.Daemon):
+    def answer(self, opcode, nodeid, body):
+        if opcode == fuse.IOCTL:
+            return struct.pack("iIII", 5, 0, 0, 0)
+        return super().answer(opcode, nodeid, body)
+
+
+@test("an ioctl that a daemon has not is asked once for each command, of others each time")
+def ioctls():
+    with contextlib.ExitStack() as stack:
+        for kind, wanted, asked in ((fuse.Daemon, "ENOTTY", 2), (WithIoctl, 5, 6)):
+            at = tempfile.mkdtemp(prefix="coherence.")
+            stack.callback(os.rmdir, at)
+            daemon = stack.enter_context(kind(at))
+            extfusectl("bind", at, POLICY, "--ttl", str(FOREVER))
+            fd = os.open(daemon.path("f"), os.O_RDONLY)
+            stack.callback(os.close, fd)
+            for command in (0x5401, 0x7a01) * 3:
+                expect(wanted, fcntl.ioctl, fd, command)
+            expect(asked, daemon.count, fuse.IOCTL)
+
+
+@test("a mode that the kernel has from a directory listing is not undone by an older one")
+def listed():
+    at = tempfile.mkdtemp(prefix="coherence.")
+    try:
+        with fuse.Daemon(at, flags=fuse.ATOMIC_O_TRUNC | fuse.DO_READDIRPLUS) as daemon:
+            extfusectl("bind", at, POLICY, "--ttl", str(FOREVER))
+            for _ in range(3):
+                os.stat(daemon.path("f"))
+            asked = len(daemon.asked)
+            os.stat(daemon.path("f"))
+            expect(asked, len, daemon.asked)
+            # somebody else did that, and the times are too coarse to tell
+            daemon.mode = stat.S_IFREG | 0o600
+            os.listdir(at)
+            expect(1, lambda: min(daemon.count(fuse.READDIRPLUS), 1))
+            for _ in range(3):
+                expect(daemon.mode, lambda: os.stat(daemon.path("f")).st_mode)
+    finally:
+        os.rmdir(at)
 
 
 @test("an idmapped mount shows its own users, and changes of either mount in both")

@@ -16,8 +16,8 @@ LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE = (
     1, 2, 3, 4, 14, 15, 16, 17, 18)
 FSYNC, FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, FSYNCDIR, GETLK, SETLK, SETLKW = (
     20, 25, 26, 27, 28, 29, 30, 31, 32, 33)
-ACCESS, INTERRUPT, BMAP, DESTROY, POLL, BATCH_FORGET, READDIRPLUS, LSEEK, SYNCFS, STATX = (
-    34, 36, 37, 38, 40, 42, 44, 46, 50, 52)
+ACCESS, INTERRUPT, BMAP, DESTROY, IOCTL, POLL, BATCH_FORGET, READDIRPLUS, LSEEK, SYNCFS, STATX = (
+    34, 36, 37, 38, 39, 40, 42, 44, 46, 50, 52)
 
 POSIX_LOCKS, ATOMIC_O_TRUNC, FLOCK_LOCKS, DO_READDIRPLUS = 1 << 1, 1 << 3, 1 << 10, 1 << 13
 ROOT, DIRECTORY, FILE = 1, 2, 3
@@ -54,9 +54,9 @@ def statx(nodeid, mode=None, size=SIZE, mask=0xfff, nsec=0, btime=BTIME, valid=0
             time.pack(2, nsec, 0) + struct.pack("4I112x", 0, 0, 0, 0))
 
 
-def dirent(name, off, ino=7, kind=stat.S_IFREG >> 12, plus=None, namelen=None):
+def dirent(name, off, ino=7, kind=stat.S_IFREG >> 12, plus=None, namelen=None, attributes=None):
     """A record; @plus: nodeid for READDIRPLUS."""
-    head = b"" if plus is None else entry(plus) if plus else bytes(128)
+    head = b"" if plus is None else entry(plus, attributes) if plus else bytes(128)
     record = head + struct.pack("QQII", ino, off, namelen or len(name), kind) + name
     return record + bytes(-len(record) % 8)
 
@@ -151,7 +151,8 @@ class Daemon:
             return b""
         records = b"".join(
             dirent(name, i + 1, ino=nodeid or 1, kind=mode_of(nodeid or ROOT) >> 12,
-                   plus=(self.looked_up(nodeid) if nodeid else 0) if plus else None)
+                   plus=(self.looked_up(nodeid) if nodeid else 0) if plus else None,
+                   attributes=self.attr_of(nodeid))
             for i, (name, nodeid) in enumerate(names))
         assert len(records) <= size
         return records
