@@ -214,8 +214,8 @@ static int extfuse_init_member(const struct btf_type *t, const struct btf_member
 bool extfuse_ops_remember(const struct extfuse_ops *ops)
 {
 	return ops->entry_done || ops->attr_done || ops->dir_done || ops->xattr_done ||
-	       ops->link_target_done || ops->statfs_done || ops->statx_done || ops->inval_inode ||
-	       ops->inval_entry;
+	       ops->link_target_done || ops->statfs_done || ops->statx_done || ops->lseek_done ||
+	       (ops->access && ops->done) || ops->inval_inode || ops->inval_entry;
 }
 
 static int extfuse_validate(void *kdata)
