@@ -115,13 +115,26 @@ struct data_key {
 	__u32 kind, mask;
 };
 
+/*
+ * That an inode has no security.capability, one for each place: it fits the inode, and
+ * the user, whose checksum it has.
+ */
+struct no_caps {
+	__u64 stamp, expires;
+	__s64 error;
+	__u64 sum;
+};
+
+#define NO_CAPS (1 << 14)
+
+struct no_caps no_caps[NO_CAPS];
+
 #define DATA_MAX 208
 
 struct data_val {
 	__u64 stamp;
 	__u64 expires;
 	__s64 len;		/* or -errno */
-	__u64 no_caps;		/* 1: the stamp is caps_stamp(); 0: node_stamp() */
 	__u64 sum;
 	__u8 data[DATA_MAX];
 };
@@ -253,9 +266,13 @@ struct {
 
 /* Counters */
 
+/* Not to be known by daemons, which choose nodeids. */
+__u64 seed;
+
+/* The seed multiplies: what is only added is the same on both sides of a collision. */
 static __always_inline __u64 mix(__u64 a, __u64 b)
 {
-	return (a ^ (b * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL;
+	return (a ^ (b * (seed | 1))) * 0xff51afd7ed558ccdULL;
 }
 
 static __always_inline __u64 *node_slot(__u64 conn, __u64 nodeid)
@@ -266,6 +283,11 @@ static __always_inline __u64 *node_slot(__u64 conn, __u64 nodeid)
 static __always_inline __u64 *node_life(__u64 conn, __u64 nodeid)
 {
 	return &lives[(mix(conn, nodeid) >> 48) & (SLOTS - 1)];
+}
+
+static __always_inline struct no_caps *no_caps_of(__u64 conn, __u64 nodeid)
+{
+	return &no_caps[(mix(conn, nodeid) >> 50) & (NO_CAPS - 1)];
 }
 
 /* Everything of the connection: bumped when it is unknown which inode changes. */
@@ -363,9 +385,6 @@ static __always_inline bool uncached(const struct extfuse_req *req)
 
 /* Checksums */
 
-/* Not to be known by daemons, which choose nodeids. */
-__u64 seed;
-
 static __always_inline __u64 sum_add(__u64 sum, __u64 word)
 {
 	return (sum ^ word) * 0x9ddfea08eb382d69ULL;
@@ -373,7 +392,7 @@ static __always_inline __u64 sum_add(__u64 sum, __u64 word)
 
 static __always_inline __u64 sum_begin(__u64 a, __u64 b)
 {
-	return sum_add(seed + a, b);
+	return sum_add(sum_add(seed, a), b);
 }
 
 static __always_inline __u64 attr_head_sum(const struct attr_val *val, const struct attr_key *key)
@@ -411,7 +430,6 @@ static __always_inline __u64 data_head_sum(const struct data_val *val, const str
 	sum = sum_add(sum, (__u64)key->kind << 32 | key->mask);
 	sum = sum_add(sum, val->stamp);
 	sum = sum_add(sum, val->expires);
-	sum = sum_add(sum, val->no_caps);
 	return sum_add(sum, val->len);
 }
 
@@ -991,6 +1009,20 @@ int BPF_PROG(mdcache_fsync, struct extfuse_req *req)
 	return change_node(req);
 }
 
+SEC("struct_ops/fsyncdir")
+int BPF_PROG(mdcache_fsyncdir, struct extfuse_req *req)
+{
+	return change_node(req);
+}
+
+SEC("struct_ops/syncfs")
+int BPF_PROG(mdcache_syncfs, struct extfuse_req *req)
+{
+	begin_node(req, 0);
+	req->cookie[VICTIM] |= CHANGES_CONN;
+	return change_node(req);
+}
+
 /* Handles */
 
 /* What there is no room for may have a handle in common with what there will be. */
@@ -1260,7 +1292,8 @@ static __always_inline void learn_entry(struct extfuse_req *req, const struct na
 	__u64 node = node_stamp(req->conn, entry->nodeid);
 
 	store_name(req, key, entry, !entry->nodeid, name);
-	asm volatile("" ::: "memory");
+	/* a full barrier, on any processor: nothing is added */
+	bump(node_slot(req->conn, entry->nodeid), 0);
 	if (entry->nodeid && !ACTIVE(any) && READ_ONCE(*any_slot(req->conn)) == any)
 		store_attr(req, entry->nodeid, &entry->attr,
 			   to_ns(entry->attr_valid, entry->attr_valid_nsec), node);
@@ -1343,7 +1376,7 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 		return EXTFUSE_PASS;
 	out->fh = EXTFUSE_FH_NONE;
 	out->backing_id = *id;
-	out->open_flags = *id ? FOPEN_PASSTHROUGH : FOPEN_KEEP_CACHE;
+	out->open_flags = *id ? FOPEN_PASSTHROUGH : FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
 	return 0;
 }
 
@@ -1406,11 +1439,8 @@ static __always_inline __u64 data_expires(const struct extfuse_req *req, bool no
 	return expires > now ? expires : 0;
 }
 
-/*
- * Copies an entry that is good now to @to: true, or false if there is none.
- * @no_caps: the stamp for entries that say so.
- */
-static __always_inline bool load_data(const struct data_key *key, __u64 stamp, __u64 no_caps,
+/* Copies an entry that is good now to @to: true, or false if there is none. */
+static __always_inline bool load_data(const struct data_key *key, __u64 stamp,
 				      struct data_val *to)
 {
 	const struct data_val *val = find_data(key, data_hash(key));
@@ -1420,9 +1450,8 @@ static __always_inline bool load_data(const struct data_key *key, __u64 stamp, _
 	to->stamp = READ_ONCE(val->stamp);
 	to->expires = READ_ONCE(val->expires);
 	to->len = READ_ONCE(val->len);
-	to->no_caps = READ_ONCE(val->no_caps);
 	to->sum = READ_ONCE(val->sum);
-	if (to->stamp != (to->no_caps ? no_caps : stamp) || vfs_validity(to->expires, 0) < 0)
+	if (to->stamp != stamp || vfs_validity(to->expires, 0) < 0)
 		return false;
 	if (to->len <= 0)
 		return to->sum == data_head_sum(to, key);
@@ -1436,7 +1465,7 @@ static __always_inline void store_data(const struct extfuse_req *req, const stru
 	if (ACTIVE(val->stamp) || uncached(req))
 		return;
 	if (!val->expires)
-		val->expires = data_expires(req, val->no_caps);
+		val->expires = data_expires(req, false);
 	if (!val->expires)
 		return;
 	val->sum = val->len > 0 ? data_sum(val, key) : data_head_sum(val, key);
@@ -1449,8 +1478,7 @@ static __always_inline int serve_data(struct extfuse_req *req, const struct data
 	int ret;
 
 	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
-	req->cookie[STAMP_ALL] = caps_stamp(req->conn, req->nodeid);
-	if (!load_data(key, req->cookie[STAMP], req->cookie[STAMP_ALL], &val))
+	if (!load_data(key, req->cookie[STAMP], &val))
 		return EXTFUSE_PASS;
 	if (val.len < 0)
 		return val.len;
@@ -1460,15 +1488,10 @@ static __always_inline int serve_data(struct extfuse_req *req, const struct data
 
 /* Keeps the reply to an xattr or readlink request. */
 static __always_inline int learn_data(struct extfuse_req *req, const struct data_key *key,
-				      int error, bool no_caps)
+				      int error)
 {
-	__u64 stamp = req->cookie[STAMP], caps = req->cookie[STAMP_ALL];
-	struct data_val val = { .no_caps = no_caps };
+	struct data_val val = { .stamp = req->cookie[STAMP] };
 
-	/* two loads at fixed offsets, which is all that the verifier allows */
-	barrier_var(stamp);
-	barrier_var(caps);
-	val.stamp = no_caps ? caps : stamp;
 	val.len = error ?: extfuse_reply_data(req, val.data, sizeof(val.data));
 	/* a question for the size alone, or too large a value */
 	if (error || val.len >= 0)
@@ -1476,11 +1499,73 @@ static __always_inline int learn_data(struct extfuse_req *req, const struct data
 	return 0;
 }
 
+/* By the word, and one comparison: by the byte the verifier would follow 2^19 paths. */
+static __always_inline bool names_caps(struct extfuse_req *req)
+{
+	union {
+		char name[24];
+		__u64 word[3];
+	} is = {}, caps = { "security.capability" };
+
+	/* -E2BIG for any longer name */
+	if (extfuse_req_name(req, 0, is.name, sizeof("security.capability") - 1) < 0)
+		return false;
+	return !((is.word[0] ^ caps.word[0]) | (is.word[1] ^ caps.word[1]) |
+		 (is.word[2] ^ caps.word[2]));
+}
+
+static __always_inline __u64 no_caps_sum(const struct extfuse_req *req, const struct no_caps *val)
+{
+	__u64 sum = sum_begin(req->conn, req->nodeid);
+
+	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS))
+		sum = sum_add(sum, (__u64)req->uid << 32 | req->gid);
+	sum = sum_add(sum, val->stamp);
+	sum = sum_add(sum, val->expires);
+	return sum_add(sum, val->error);
+}
+
+/* The error, if it is known that the inode has none; 0. */
+static __always_inline int serve_no_caps(struct extfuse_req *req)
+{
+	const struct no_caps *val = no_caps_of(req->conn, req->nodeid);
+	struct no_caps is;
+
+	req->cookie[STAMP_ALL] = caps_stamp(req->conn, req->nodeid);
+	is.stamp = READ_ONCE(val->stamp);
+	is.expires = READ_ONCE(val->expires);
+	is.error = READ_ONCE(val->error);
+	if (is.stamp != req->cookie[STAMP_ALL] || no_caps_sum(req, &is) != READ_ONCE(val->sum) ||
+	    vfs_validity(is.expires, 0) < 0)
+		return 0;
+	return is.error;
+}
+
+static __always_inline int learn_no_caps(struct extfuse_req *req, int error)
+{
+	struct no_caps *to = no_caps_of(req->conn, req->nodeid);
+	struct no_caps val = { .stamp = req->cookie[STAMP_ALL], .error = error };
+
+	val.expires = data_expires(req, true);
+	if (ACTIVE(val.stamp) || uncached(req) || !val.expires)
+		return 0;
+	val.sum = no_caps_sum(req, &val);
+	*to = val;
+	return 0;
+}
+
+/* The kernel asks for security.capability before each write, and not for its value. */
 SEC("struct_ops/getxattr")
-int BPF_PROG(mdcache_getxattr, struct extfuse_req *req)
+int BPF_PROG(mdcache_getxattr, struct extfuse_req *req, const struct fuse_getxattr_in *in)
 {
 	struct data_key key;
+	int error;
 
+	if (!in->size && names_caps(req)) {
+		error = serve_no_caps(req);
+		if (error)
+			return error;
+	}
 	data_key(&key, req, XATTR);
 	if (uncached(req) || extfuse_req_name_hash(req, 0, req->nodeid, &key.name))
 		return EXTFUSE_PASS;
@@ -1505,21 +1590,6 @@ int BPF_PROG(mdcache_readlink, struct extfuse_req *req)
 	return uncached(req) ? EXTFUSE_PASS : serve_data(req, &key);
 }
 
-/* By the word, and one comparison: by the byte the verifier would follow 2^19 paths. */
-static __always_inline bool names_caps(struct extfuse_req *req)
-{
-	union {
-		char name[24];
-		__u64 word[3];
-	} is = {}, caps = { "security.capability" };
-
-	/* -E2BIG for any longer name */
-	if (extfuse_req_name(req, 0, is.name, sizeof("security.capability") - 1) < 0)
-		return false;
-	return !((is.word[0] ^ caps.word[0]) | (is.word[1] ^ caps.word[1]) |
-		 (is.word[2] ^ caps.word[2]));
-}
-
 SEC("struct_ops/xattr_done")
 int BPF_PROG(mdcache_xattr_done, struct extfuse_req *req, __u32 size, int error)
 {
@@ -1529,10 +1599,13 @@ int BPF_PROG(mdcache_xattr_done, struct extfuse_req *req, __u32 size, int error)
 	check_handle(req, error);
 	if (error && error != -ENODATA && error != -EOPNOTSUPP)
 		return 0;
+	/* a stamp that only serve_no_caps() leaves */
+	if (one && error && req->cookie[STAMP_ALL])
+		return learn_no_caps(req, error);
 	data_key(&key, req, one ? XATTR : XATTR_LIST);
 	if (one && extfuse_req_name_hash(req, 0, req->nodeid, &key.name))
 		return 0;
-	return learn_data(req, &key, error, one && error && names_caps(req));
+	return learn_data(req, &key, error);
 }
 
 SEC("struct_ops/link_target_done")
@@ -1543,8 +1616,13 @@ int BPF_PROG(mdcache_link_target_done, struct extfuse_req *req, __u32 size, int 
 	check_handle(req, error);
 	if (error)
 		return 0;
+	/* that moved the access time, as reading does: of what was known the target stays */
+	if (!req->ttl) {
+		bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
+		req->cookie[STAMP] += BEGIN - 1;
+	}
 	data_key(&key, req, LINK_TARGET);
-	return learn_data(req, &key, 0, false);
+	return learn_data(req, &key, 0);
 }
 
 /* Only asked without default_permissions, so the key has the user. */
@@ -1560,7 +1638,7 @@ int BPF_PROG(mdcache_access, struct extfuse_req *req, const struct fuse_access_i
 	key.mask = in->mask;
 	req->cookie[MASK] = in->mask;
 	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
-	if (!load_data(&key, req->cookie[STAMP], 0, &val) || val.len > 0)
+	if (!load_data(&key, req->cookie[STAMP], &val) || val.len > 0)
 		return EXTFUSE_PASS;
 	return val.len;
 }
@@ -1585,7 +1663,7 @@ int BPF_PROG(mdcache_statfs, struct extfuse_req *req, struct fuse_statfs_out *ou
 
 	data_key(&key, req, STATFS);
 	req->cookie[STAMP] = READ_ONCE(*any_slot(req->conn));
-	if (uncached(req) || !load_data(&key, req->cookie[STAMP], 0, &val) ||
+	if (uncached(req) || !load_data(&key, req->cookie[STAMP], &val) ||
 	    val.len != sizeof(*out))
 		return EXTFUSE_PASS;
 	__builtin_memcpy(out, val.data, sizeof(*out));
@@ -1616,7 +1694,7 @@ int BPF_PROG(mdcache_statx, struct extfuse_req *req, const struct fuse_statx_in 
 	data_key(&key, req, STATX);
 	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
 	if (uncached(req) || in->sx_flags || backing_id_of(req, req->nodeid) ||
-	    !load_data(&key, req->cookie[STAMP], 0, &val) || val.len != sizeof(*birth))
+	    !load_data(&key, req->cookie[STAMP], &val) || val.len != sizeof(*birth))
 		return EXTFUSE_PASS;
 	valid = vfs_validity(val.expires, birth->vfs_expires);
 	if (valid < 0)
@@ -1814,6 +1892,8 @@ struct extfuse_ops mdcache = {
 	.listxattr = (void *)mdcache_listxattr,
 	.removexattr = (void *)mdcache_removexattr,
 	.flush = (void *)mdcache_flush,
+	.fsyncdir = (void *)mdcache_fsyncdir,
+	.syncfs = (void *)mdcache_syncfs,
 	.readdir = (void *)mdcache_readdir,
 	.access = (void *)mdcache_access,
 	.create = (void *)mdcache_create,
