@@ -3,8 +3,9 @@
  * readonly: a mount on which nothing can be changed, by nobody, from now on.
  *
  * Other than with a remount, files that are open for writing stay open, and writing
- * to them fails with EROFS from the bind on. What the page cache holds already is
- * not written back then either, and fsync(2) says so.
+ * to them fails with EROFS from the bind on, unless they are open in passthrough. What the
+ * page cache holds already is not written back then either, and fsync(2) says so. In a
+ * chain it comes before policies that answer opens and writes, such as mdcache.
  *
  *   extfusectl policy load readonly && extfusectl bind /mnt readonly
  */
