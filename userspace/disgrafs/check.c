@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "autotags.h"
+#include "beneath.h"
 #include "links.h"
 #include "tags.h"
 #include "traits.h"
@@ -199,7 +200,7 @@ static int check_link(struct check *check, const char *source, const struct link
 	check->result->outdated++;
 	if (!repair)
 		goto out;
-	fd = openat(check->index->root, source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_beneath(check->index->root, source, O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 	if (fd < 0)
 		goto out;
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);

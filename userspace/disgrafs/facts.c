@@ -8,13 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "fold.h"
 #include "fulltext.h"
 #include "traits.h"
@@ -89,16 +88,6 @@ int64_t index_generation(struct tagindex *index)
 
 /* ---- one file ---- */
 
-static int open_beneath(int root, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-	};
-
-	return syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
 /*
  * Opens the file for reading if it still is the node of the job, without making it
  * look read, and without waiting for whoever has a lease on it.
@@ -106,7 +95,7 @@ static int open_beneath(int root, const char *path)
 static void open_job(struct tagindex *index, const char *path, struct index_job *job)
 {
 	const int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
-	int fd = open_beneath(index->root, path);
+	int fd = open_beneath(index->root, path, O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 	int64_t node = 0;
 	char proc[32];
 

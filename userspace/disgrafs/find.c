@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "beneath.h"
 #include "find.h"
 #include "fulltext.h"
 #include "pattern.h"
@@ -351,7 +352,7 @@ bool find_agrees(struct tagindex *index, const struct expr *expr, struct db_stmt
 
 	if (!has_ours(index, expr))
 		return true;
-	found = fstatat(index->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	found = stat_beneath(index->root, path, &st) == 0;
 	return agrees(index, expr, stmt, found ? &st : NULL);
 }
 

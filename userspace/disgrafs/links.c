@@ -11,6 +11,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "beneath.h"
+
 const char *relation_problem(const char *relation)
 {
 	if (!*relation)
@@ -268,7 +270,7 @@ char *link_reference_of(int fd)
 
 char *link_reference(int root, const char *path)
 {
-	int fd = openat(root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_beneath(root, path, O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 	char *reference;
 
 	if (fd < 0)
