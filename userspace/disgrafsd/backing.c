@@ -84,6 +84,7 @@ void backing_open_far(struct disgrafsd *fs, struct node *node, struct fuse_file_
 {
 	fi->fh = EXTFUSE_FH_NONE;
 	fi->keep_cache = fs_ttl(fs) > 0;
+	fi->noflush = 1;
 	node->read = true;
 	pthread_mutex_lock(&node->lock);
 	if (may_tell(fs, node) && fi->keep_cache)

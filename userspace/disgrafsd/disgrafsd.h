@@ -96,8 +96,8 @@ bool creds_may_write(fuse_req_t req, int fd, const struct stat *st);
  * -1), which the caller closes. -1 with errno on failure.
  */
 int file_fd(const struct node *node, const struct fuse_file_info *fi, int flags, int *temp);
-/* Before @name in @dir goes: who has it open without a descriptor of ours, can read on. */
-void file_keep(struct disgrafsd *fs, const struct node *dir, const char *name);
+/* Before a name of @node goes: who has it open without a descriptor of ours, can read on. */
+void file_keep(struct disgrafsd *fs, struct node *node);
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		 struct fuse_file_info *fi);
@@ -107,6 +107,7 @@ void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_
 		    struct fuse_file_info *fi);
 void file_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	       struct fuse_pollhandle *ph);
+void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -153,6 +154,7 @@ int lower_open(const char *path, const char *index, bool *shared);
 bool lower_is_stacked(int fd);
 /* It is on a file system that asks others, as those of networks do, and FUSE. */
 bool lower_is_far(int fd);
+bool lower_is_fuse(int fd);
 
 /* background.c */
 /*

@@ -93,18 +93,10 @@ static void keep_open(struct node *node)
 		close(fd);
 }
 
-void file_keep(struct disgrafsd *fs, const struct node *dir, const char *name)
+void file_keep(struct disgrafsd *fs, struct node *node)
 {
-	struct node *node;
-	struct stat st;
-
-	if (!fs->far || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
-		return;
-	node = node_find(&fs->nodes, &st);
-	if (node && node->read && node->kept < 0)
+	if (fs->far && node->type == S_IFREG && node->read && node->kept < 0)
 		keep_open(node);
-	node_put(&fs->nodes, node);
 }
 
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -173,7 +165,7 @@ void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 		 struct fuse_file_info *fi)
 {
 	struct disgrafsd *fs = get_fs(req);
-	int fd, flags = (fi->flags & (KEEP_FLAGS | O_EXCL | O_TRUNC)) | O_CREAT | O_NOFOLLOW;
+	int fd, flags = (fi->flags & KEEP_FLAGS) | O_CREAT | O_EXCL | O_NOFOLLOW;
 	struct node *dir = req_node(req, parent);
 
 	if (!dir)
@@ -184,7 +176,11 @@ void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 	fd = openat(dir->fd, name, flags | O_CLOEXEC, mode & 07777);
 	creds_leave(req);
 	if (fd < 0) {
-		fuse_reply_err(req, errno);
+		/*
+		 * The kernel takes it for new, and checks no permission: a file that somebody
+		 * else has made meanwhile it has to look up and open.
+		 */
+		fuse_reply_err(req, errno == EEXIST && !(fi->flags & O_EXCL) ? ESTALE : errno);
 		goto out;
 	}
 	tagging_made(fs, dir, name);
@@ -319,6 +315,23 @@ void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_
 		close_keep_errno(temp);
 	}
 	node_put(&fs->nodes, node);
+}
+
+/*
+ * Where writing may fail later, as on a network, close(2) is to say so. Elsewhere nothing is
+ * kept back, and the kernel does not ask again.
+ */
+void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int fd;
+
+	(void)ino;
+	if (!get_fs(req)->far) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fd = fi->fh != EXTFUSE_FH_NONE ? dup(fi->fh) : -1;
+	fuse_reply_err(req, fd >= 0 && close(fd) < 0 ? errno : 0);
 }
 
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -88,6 +88,13 @@ int lower_open(const char *path, const char *index, bool *shared)
 	return -1;
 }
 
+static unsigned int fs_type(int fd)
+{
+	struct statfs sf;
+
+	return fstatfs(fd, &sf) < 0 ? 0 : sf.f_type;
+}
+
 bool lower_is_far(int fd)
 {
 	static const unsigned int types[] = {
@@ -95,13 +102,11 @@ bool lower_is_far(int fd)
 		SMB2_SUPER_MAGIC, V9FS_MAGIC, CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC, AFS_FS_MAGIC,
 		CODA_SUPER_MAGIC, LUSTRE_MAGIC,
 	};
-	struct statfs sf;
+	unsigned int type = fs_type(fd);
 	size_t i;
 
-	if (fstatfs(fd, &sf) < 0)
-		return false;
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if ((unsigned int)sf.f_type == types[i])
+		if (type == types[i])
 			return true;
 	}
 	return false;
@@ -109,10 +114,13 @@ bool lower_is_far(int fd)
 
 bool lower_is_stacked(int fd)
 {
-	struct statfs sf;
+	unsigned int type = fs_type(fd);
 
-	if (fstatfs(fd, &sf) < 0)
-		return false;
-	return sf.f_type == OVERLAYFS_SUPER_MAGIC || sf.f_type == FUSE_SUPER_MAGIC ||
-	       sf.f_type == ECRYPTFS_SUPER_MAGIC;
+	return type == OVERLAYFS_SUPER_MAGIC || type == FUSE_SUPER_MAGIC ||
+	       type == ECRYPTFS_SUPER_MAGIC;
+}
+
+bool lower_is_fuse(int fd)
+{
+	return fs_type(fd) == FUSE_SUPER_MAGIC;
 }

@@ -58,8 +58,22 @@ static void insert(struct node_table *table, struct node *node)
 
 	node->next_id = *id;
 	*id = node;
+	if (node->retired)
+		return;
 	node->next_inode = *inode;
 	*inode = node;
+}
+
+static void remove_inode(struct node_table *table, struct node *node)
+{
+	struct node **p;
+
+	if (node->retired)
+		return;
+	for (p = &table->by_inode[inode_bucket(table, node->dev, node->ino)]; *p != node;
+	     p = &(*p)->next_inode)
+		;
+	*p = node->next_inode;
 }
 
 static void remove_node(struct node_table *table, struct node *node)
@@ -69,10 +83,7 @@ static void remove_node(struct node_table *table, struct node *node)
 	for (p = &table->by_id[id_bucket(table, node->id)]; *p != node; p = &(*p)->next_id)
 		;
 	*p = node->next_id;
-	for (p = &table->by_inode[inode_bucket(table, node->dev, node->ino)]; *p != node;
-	     p = &(*p)->next_inode)
-		;
-	*p = node->next_inode;
+	remove_inode(table, node);
 	table->count--;
 }
 
@@ -273,6 +284,17 @@ struct node *node_lookup(struct node_table *table, int fd, const struct stat *st
 	if (!node)
 		errno = ENFILE;
 	return node;
+}
+
+void node_retire(struct node_table *table, struct node *node)
+{
+	pthread_rwlock_wrlock(&table->lock);
+	/* It may be gone from there, and be kept by nothing but the caller. */
+	if (node->nlookup) {
+		remove_inode(table, node);
+		node->retired = true;
+	}
+	pthread_rwlock_unlock(&table->lock);
 }
 
 void node_forget(struct node_table *table, uint64_t id, uint64_t nlookup)

@@ -40,6 +40,7 @@ struct node {
 	atomic_uint refs;		/* one while nlookup > 0, one a running operation */
 	pthread_mutex_t lock;		/* of what follows */
 	int32_t backing_id;		/* 0: not registered */
+	bool retired;			/* not in by_inode; under the table's lock */
 	bool backing_known;		/* by the policy: also that there is none */
 	_Atomic bool read;		/* opened for reading without a descriptor */
 	_Atomic enum node_use use;	/* kept if there is prefetching */
@@ -84,6 +85,8 @@ void node_put(struct node_table *table, struct node *node);
  * errno ENFILE (table full) or ENOMEM.
  */
 struct node *node_lookup(struct node_table *table, int fd, const struct stat *st);
+/* The inode's number is another file's by now: it is not found by that any more. */
+void node_retire(struct node_table *table, struct node *node);
 void node_forget(struct node_table *table, uint64_t id, uint64_t nlookup);
 
 /* Remember and drop names; no-ops when out of memory. */

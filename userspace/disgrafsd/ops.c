@@ -3,9 +3,8 @@
  * The operations on names and attributes, and the table of all operations, in
  * the order of struct fuse_lowlevel_ops.
  *
- * Left out on purpose: access (default_permissions: the kernel never asks),
- * flush (nothing is kept back, so the kernel is told once to stop asking), and
- * locks of both kinds (the kernel keeps them for the mount).
+ * Left out on purpose: access (default_permissions: the kernel never asks), and locks of
+ * both kinds (the kernel keeps them for the mount).
  */
 #include "disgrafsd.h"
 
@@ -18,6 +17,7 @@
 #include <syslog.h>
 
 #include "graph.h"
+#include "links.h"
 #include "peers.h"
 #include "policy.h"
 #include "readers.h"
@@ -112,6 +112,37 @@ int node_stat(struct disgrafsd *fs, struct node *node, struct stat *st)
 	return 0;
 }
 
+/*
+ * An open descriptor does not keep a server from giving the inode's number to another file.
+ * Which one it is a file handle tells, except where FUSE makes one a name.
+ */
+static bool is_another(const struct node *node, int fd)
+{
+	char *old = NULL, *new = NULL;
+	struct stat st;
+	bool differ;
+
+	if (fstatat(node->fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ESTALE;
+	if (lower_is_fuse(fd))
+		return false;
+	old = link_reference_of(node->fd);
+	new = link_reference_of(fd);
+	differ = old && new && *old && *new && strcmp(old, new);
+	free(old);
+	free(new);
+	return differ;
+}
+
+static void retire_other(struct disgrafsd *fs, int fd, const struct stat *st)
+{
+	struct node *node = node_find(&fs->nodes, st);
+
+	if (node && node != fs->nodes.root && is_another(node, fd))
+		node_retire(&fs->nodes, node);
+	node_put(&fs->nodes, node);
+}
+
 struct node *entry_fill(struct disgrafsd *fs, const struct node *parent, const char *name, int fd,
 			struct fuse_entry_param *e)
 {
@@ -125,6 +156,8 @@ struct node *entry_fill(struct disgrafsd *fs, const struct node *parent, const c
 		errno = err;
 		return NULL;
 	}
+	if (fs->far)
+		retire_other(fs, fd, &st);
 	node = node_lookup(&fs->nodes, fd, &st);
 	if (!node)
 		return NULL;
@@ -137,7 +170,8 @@ struct node *entry_fill(struct disgrafsd *fs, const struct node *parent, const c
 	e->entry_timeout = fs_ttl(fs);
 	if (node_stat(fs, node, &e->attr) == 0)
 		return node;
-	err = errno;
+	/* That there is no such name was not said. */
+	err = errno == ENOENT ? ESTALE : errno;
 	node_forget(&fs->nodes, node->id, 1);
 	node_put(&fs->nodes, node);
 	errno = err;
@@ -436,21 +470,34 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	make(req, parent, name, mode | S_IFDIR, 0, NULL);
 }
 
+/* What has the name, and its node if the kernel knows it. False: there is nothing. */
+static bool find_victim(struct disgrafsd *fs, const struct node *dir, const char *name,
+			struct stat *st, struct node **node)
+{
+	if (fstatat(dir->fd, name, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	*node = node_find(&fs->nodes, st);
+	if (*node)
+		file_keep(fs, *node);
+	return true;
+}
+
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *dir = req_node(req, parent);
+	struct node *dir = req_node(req, parent), *node = NULL;
 	struct stat victim;
 	bool known;
 
 	if (!dir)
 		return;
 	if (!refuse_name(req, dir, name)) {
-		known = peers_victim(fs, dir, name, &victim);
-		file_keep(fs, dir, name);
+		known = find_victim(fs, dir, name, &victim, &node);
 		if (unlinkat(dir->fd, name, flags) < 0) {
 			fuse_reply_err(req, errno);
 		} else {
+			if (node)
+				node_name_del(node, dir->id, name);
 			tagging_name_changed(fs, dir, name);
 			peers_entry(fs, dir, name);
 			if (known)
@@ -458,6 +505,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 			fuse_reply_err(req, 0);
 		}
 	}
+	node_put(&fs->nodes, node);
 	node_put(&fs->nodes, dir);
 }
 
@@ -522,7 +570,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		      const char *new_name, unsigned int flags)
 {
 	struct disgrafsd *fs = get_fs(req);
-	struct node *dir, *new_dir = NULL;
+	struct node *dir, *new_dir = NULL, *replaced = NULL;
 	struct stat moved, victim;
 	bool moves, replaces;
 
@@ -540,9 +588,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	new_dir = req_node(req, new_parent);
 	if (!new_dir || refuse_name(req, dir, name) || refuse_name(req, new_dir, new_name))
 		goto out;
-	moves = peers_victim(fs, dir, name, &moved);
-	replaces = peers_victim(fs, new_dir, new_name, &victim);
-	file_keep(fs, new_dir, new_name);
+	moves = fstatat(dir->fd, name, &moved, AT_SYMLINK_NOFOLLOW) == 0;
+	replaces = find_victim(fs, new_dir, new_name, &victim, &replaced);
 	/* A whiteout is a new inode: it belongs to the caller. */
 	creds_enter(req);
 	if (syscall(SYS_renameat2, dir->fd, name, new_dir->fd, new_name, flags) < 0) {
@@ -551,6 +598,9 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		goto out;
 	}
 	creds_leave(req);
+	/* Of two names of one file both stay. */
+	if (replaced && !(moves && moved.st_dev == victim.st_dev && moved.st_ino == victim.st_ino))
+		node_name_del(replaced, new_dir->id, new_name);
 	move_name(fs, dir, name, new_dir, new_name);
 	if (flags & RENAME_EXCHANGE)
 		move_name(fs, new_dir, new_name, dir, name);
@@ -563,6 +613,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		peers_file(fs, &victim, false);
 	fuse_reply_err(req, 0);
 out:
+	node_put(&fs->nodes, replaced);
 	node_put(&fs->nodes, new_dir);
 	node_put(&fs->nodes, dir);
 }
@@ -638,6 +689,7 @@ const struct fuse_lowlevel_ops disgrafsd_ops = {
 	.link = op_link,
 	.open = file_open,
 	.read = file_read,
+	.flush = file_flush,
 	.release = file_release,
 	.fsync = file_fsync,
 	.opendir = dir_open,

@@ -166,12 +166,6 @@ void peers_all(struct disgrafsd *fs)
 	eventfd_write(peers.wake, 1);
 }
 
-bool peers_victim(struct disgrafsd *fs, const struct node *dir, const char *name, struct stat *st)
-{
-	(void)fs;
-	return peers.running && fstatat(dir->fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* The first PAYLOAD_MAX bytes of whole changes that wait, to be freed, or NULL. */
 static char *take(void)
 {

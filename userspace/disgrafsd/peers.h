@@ -24,11 +24,4 @@ void peers_entry(struct disgrafsd *fs, const struct node *dir, const char *name)
 /* Nobody knows what has changed. */
 void peers_all(struct disgrafsd *fs);
 
-/*
- * The file that @name in @dir is about to take the name from, which has another link
- * count then; false: nobody needs to know.
- */
-bool peers_victim(struct disgrafsd *fs, const struct node *dir, const char *name,
-		  struct stat *st);
-
 #endif

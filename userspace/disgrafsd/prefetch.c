@@ -120,14 +120,16 @@ static void __attribute__((noreturn)) look(const struct options *opt, int socket
 static pid_t start_process(const struct options *opt, int socket)
 {
 	pid_t pid = fork();
+	int null;
 
 	if (pid)
 		return pid;
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	setsid();
 	prctl(PR_SET_NAME, "disgrafsd-ahead");
-	/* Of what else is open nothing may stay so, a lock among it. */
-	if (dup2(socket, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+	/* Of what else is open nothing may stay so, a lock or the caller's pipe among it. */
+	null = open("/dev/null", O_WRONLY);
+	if (dup2(socket, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
 		_exit(1);
 	look(opt, STDIN_FILENO);
 }
