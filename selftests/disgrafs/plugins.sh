@@ -91,10 +91,16 @@ misbehaving()
 sandboxed()
 {
 	rm -rf "$dir/plugins" /tmp/made-by-plugin
+	echo kept >/tmp/of-nobody && chown 65534 /tmp/of-nobody && chmod 666 /tmp/of-nobody || return
 	plugin tries <<-'END'
 		#!/usr/bin/python3
-		import os, socket, sys
+		import ctypes, os, socket, sys
 		print("ready", flush=True)
+		own = "/tmp/of-nobody"
+		def namespace():
+		    pid = ctypes.CDLL(None).syscall(56, 0x10000011, 0, 0, 0, 0)
+		    if pid == 0: os._exit(0)
+		    if pid < 0: raise OSError
 		def can(what):
 		    try: what(); return "yes"
 		    except OSError: return "no"
@@ -106,13 +112,20 @@ sandboxed()
 		    print("shadow", can(lambda: open("/etc/shadow")))
 		    print("tmp", can(lambda: open("/tmp/made-by-plugin", "w").write("x")))
 		    print("null", can(lambda: open("/dev/null", "w").write("x")))
+		    print("truncate", can(lambda: os.truncate(own, 0)))
+		    print("chmod", can(lambda: os.chmod(own, 0o777)))
+		    print("utime", can(lambda: os.utime(own, (1, 1))))
+		    print("xattr", can(lambda: os.setxattr(own, "user.xdg.tags", b"t")))
+		    print("namespace", can(namespace))
 		    print("fds %d" % len(os.listdir("/proc/self/fd")))
 		    print("done", flush=True)
 	END
 	serve_plugins && echo x >"$mnt/x" && find_soon x fact:null=yes || return
-	is "fds 4|inet no|null yes|shadow no|tmp no|uid 65534|unix no" sh -c \
-		'disgrafs facts "$1" | grep -E "^(fds|inet|null|shadow|tmp|uid|unix)" | paste -sd"|"' - "$mnt/x" || return
-	[ ! -s /tmp/made-by-plugin ] && rm -f /tmp/made-by-plugin
+	is "chmod no|fds 4|inet no|namespace no|null yes|shadow no|tmp no|truncate no|uid 65534|unix no|utime no|xattr no" \
+		sh -c 'disgrafs facts "$1" |
+			grep -E "^(chmod|fds|inet|namespace|null|shadow|tmp|truncate|uid|unix|utime|xattr)" |
+			paste -sd"|"' - "$mnt/x" || return
+	[ ! -s /tmp/made-by-plugin ] && is kept cat /tmp/of-nobody && rm -f /tmp/made-by-plugin /tmp/of-nobody
 }
 
 # Only what nobody else can change is run.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,6 +19,9 @@
  * for TagLib twice.
  */
 #define MAX_MEMORY (384UL << 20)
+/* The headers may be older than the kernel; the same on all architectures. */
+#define SETXATTRAT 463
+#define REMOVEXATTRAT 466
 /* Of a plug-in, which may have a model to load. */
 #define PLUGIN_MEMORY (8UL << 30)
 
@@ -57,17 +61,31 @@ int sandbox_limits(unsigned int cpu_seconds)
 		 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
 		 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
+/* What this kernel's Landlock can forbid; 0: it has none. */
+static uint64_t changes(void)
+{
+	int version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (version < 1)
+		return 0;
+	return version < 3 ? CHANGES : CHANGES | LANDLOCK_ACCESS_FS_TRUNCATE;
+}
+
 /* No files are made, removed or written to but /dev/null, where the kernel has Landlock. */
 static int forbid_changes(void)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = CHANGES };
+	struct landlock_ruleset_attr attr = { .handled_access_fs = changes() };
 	struct landlock_path_beneath_attr null = {
-		.allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE,
+		.allowed_access = attr.handled_access_fs &
+			(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE),
 	};
-	int rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0), ret = 0;
+	int rules, ret = 0;
 
+	if (!attr.handled_access_fs)
+		return 0;
+	rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (rules < 0)
-		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+		return -errno;
 	null.parent_fd = open("/dev/null", O_PATH | O_CLOEXEC);
 	if (null.parent_fd < 0 ||
 	    syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &null, 0) < 0 ||
@@ -88,6 +106,19 @@ int sandbox_plugin(void)
 		SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(unshare),
 		SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(fsopen), SCMP_SYS(open_tree),
 		SCMP_SYS(setpgid), SCMP_SYS(setsid),
+		/* what Landlock leaves alone; and shrinking, before it could forbid that */
+		SCMP_SYS(truncate), SCMP_SYS(ftruncate), SCMP_SYS(chmod), SCMP_SYS(fchmod),
+		SCMP_SYS(fchmodat), SCMP_SYS(fchmodat2), SCMP_SYS(chown), SCMP_SYS(fchown),
+		SCMP_SYS(lchown), SCMP_SYS(fchownat), SCMP_SYS(utime), SCMP_SYS(utimes),
+		SCMP_SYS(futimesat), SCMP_SYS(utimensat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr),
+		SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr),
+		SCMP_SYS(fremovexattr),
+	};
+	/* libc then takes clone(), of which the flags can be seen. */
+	static const int unknown[] = { SCMP_SYS(clone3), SETXATTRAT, REMOVEXATTRAT };
+	static const unsigned long namespaces[] = {
+		CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+		CLONE_NEWCGROUP,
 	};
 	scmp_filter_ctx filter;
 	int ret = limit(RLIMIT_FSIZE, 0);
@@ -95,8 +126,6 @@ int sandbox_plugin(void)
 
 	if (ret == 0)
 		ret = limit(RLIMIT_CORE, 0);
-	if (ret == 0)
-		ret = limit(RLIMIT_AS, PLUGIN_MEMORY);
 	if (ret == 0)
 		ret = forbid_changes();
 	if (ret < 0)
@@ -106,10 +135,15 @@ int sandbox_plugin(void)
 		return -ENOMEM;
 	for (i = 0; i < sizeof(refused) / sizeof(*refused) && ret == 0; i++)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+	for (i = 0; i < sizeof(unknown) / sizeof(*unknown) && ret == 0; i++)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), unknown[i], 0);
+	for (i = 0; i < sizeof(namespaces) / sizeof(*namespaces) && ret == 0; i++)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
 	if (ret == 0)
 		ret = seccomp_load(filter);
 	seccomp_release(filter);
-	return ret;
+	return ret ?: limit(RLIMIT_AS, PLUGIN_MEMORY);
 }
 
 int sandbox_filter(void)

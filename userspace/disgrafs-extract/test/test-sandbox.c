@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -142,6 +143,8 @@ static void plugin(void **state)
 		if (syscall(SYS_socket, AF_INET, SOCK_STREAM, 0) >= 0 ||
 		    syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0 ||
 		    syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno != EPERM ||
+		    truncate("/dev/null", 0) == 0 || errno != EPERM ||
+		    syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) >= 0 || errno != EPERM ||
 		    syscall(SYS_setsid) >= 0)
 			_exit(3);
 		execv(argv[0], argv);
