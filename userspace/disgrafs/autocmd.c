@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "autotags.h"
@@ -116,9 +115,7 @@ static int change_file(const struct options *opt, char *argv[], int argc, bool a
 	struct both tags = { };
 	int lock, ret, i;
 
-	lock = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (lock >= 0)
-		flock(lock, LOCK_EX);
+	lock = tree_lock(file);
 	ret = tags_read(&tags.own, file);
 	if (ret == 0)
 		ret = tags_read_xattr(&tags.automatic, file, AUTO_XATTR);

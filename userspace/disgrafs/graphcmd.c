@@ -210,23 +210,37 @@ static int expand(struct graph *graph, struct json_object *json)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/* The nodes but the first @done, which adding more must not move about; to be freed. */
+static struct json_object **nodes_since(const struct graph *graph, size_t done)
+{
+	struct json_object **nodes = calloc(json_object_object_length(graph->nodes) + 1,
+					    sizeof(*nodes));
+	size_t i = 0;
+
+	json_object_object_foreach(graph->nodes, id, node) {
+		(void)id;
+		if (nodes && i >= done)
+			nodes[i - done] = node;
+		i++;
+	}
+	return nodes;
+}
+
 /* Everything that is @depth edges away. */
 static int grow(struct graph *graph, unsigned int depth)
 {
+	struct json_object **nodes;
 	size_t done = 0, i, count;
 	int ret = 0;
 
 	while (depth-- && ret == 0) {
 		count = json_object_object_length(graph->nodes);
-		i = 0;
-		json_object_object_foreach(graph->nodes, id, node) {
-			(void)id;
-			if (i++ < done)
-				continue;
-			if (i > count || ret)
-				break;
-			ret = expand(graph, node);
-		}
+		nodes = nodes_since(graph, done);
+		if (!nodes)
+			return -ENOMEM;
+		for (i = 0; i < count - done && ret == 0; i++)
+			ret = expand(graph, nodes[i]);
+		free(nodes);
 		done = count;
 	}
 	return ret;
@@ -504,7 +518,7 @@ static int repair(const struct tree *tree, const struct index_check *found)
 	if (found->problems)
 		ret = index_rebuild(tree->lower, NULL, NULL);
 	if (ret < 0)
-		return fail(tree->path, "cannot repair: %s", strerror(-ret));
+		return fail(tree->path, "cannot repair: %s", index_error(NULL));
 	ret = check_once(tree, true, &left, NULL, NULL);
 	if (ret == 0 && left.problems)
 		ret = fail(tree->path, "%llu differences are left",

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_SWEEP_TAGS] = "DELETE FROM tag WHERE files = 0 AND kept = 0",
 };
 
-static _Thread_local char open_error[256];
+static _Thread_local char open_error[INDEX_ERROR_MAX];
 
 /* ---- statements ---- */
 
@@ -138,6 +139,15 @@ int db_failed(struct tagindex *index)
 {
 	snprintf(index->error, sizeof(index->error), "%s", index->db->error);
 	return index->db->err;
+}
+
+void index_say(struct tagindex *index, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(index->error, sizeof(index->error), format, args);
+	va_end(args);
 }
 
 int failed(struct tagindex *index, int err)
@@ -592,8 +602,9 @@ struct tagindex *index_open(int root, unsigned int flags)
 		ret = open_db(index, flags);
 	}
 	if (ret < 0) {
-		snprintf(open_error, sizeof(open_error), "%s", index->error);
-		goto err;
+		index_close_failed(index);
+		errno = -ret;
+		return NULL;
 	}
 	return index;
 err:
@@ -614,6 +625,12 @@ void index_close(struct tagindex *index)
 	if (index->root >= 0)
 		close(index->root);
 	free(index);
+}
+
+void index_close_failed(struct tagindex *index)
+{
+	snprintf(open_error, sizeof(open_error), "%s", index->error);
+	index_close(index);
 }
 
 int index_serve(struct tagindex *index)
@@ -651,6 +668,7 @@ int index_generation_begin(struct tagindex *index, int64_t *generation)
 int index_generation_end(struct tagindex *index, int64_t generation)
 {
 	int ret = index_batch_begin(index);
+	int64_t now;
 
 	if (ret < 0)
 		return ret;
@@ -661,7 +679,10 @@ int index_generation_end(struct tagindex *index, int64_t generation)
 		ret = run1(index, ST_SWEEP_TAGS, 0);
 	if (ret >= 0)
 		ret = traits_sweep(index);
+	/* If another has begun meanwhile, what it passes by is still in motion. */
 	if (ret >= 0)
+		ret = meta_get(index, "generation", &now);
+	if (ret >= 0 && now == generation)
 		ret = meta_set(index, "stale", 0);
 	index->walking = false;
 	ret = end(index, ret);

@@ -35,6 +35,7 @@ enum index_flags {
 	INDEX_CREATE	= 1 << 1,	/* and replace one that is damaged */
 	INDEX_LATER	= 1 << 2,	/* the database may be away: -EHOSTDOWN until it is there */
 	INDEX_PATIENT	= 1 << 3,	/* no file operation waits, so others that write may */
+	INDEX_RESET	= 1 << 4,	/* empty it, whoever has it open; not one that is shared */
 };
 
 /* What index_open() found, and others since. */
@@ -108,6 +109,8 @@ typedef void (*index_change_fn)(const struct index_change *change, void *arg);
 typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
 
 #define INDEX_URL_MAX 2048
+/* What a sentence about an error may have; it may name a file. */
+#define INDEX_ERROR_MAX 1024
 
 /* Puts into @url (INDEX_URL_MAX) where the index of @root is. 0: in SQLite; 1; -errno. */
 int index_database(int root, char *url, size_t size);
@@ -116,8 +119,13 @@ int index_set_database(int root, const char *url);
 /* @root: descriptor of LOWER, of any kind; stays the caller's. NULL with errno. */
 struct tagindex *index_open(int root, unsigned int flags);
 void index_close(struct tagindex *index);
+/* The same; index_error(NULL) then says what index_error(@index) did. */
+void index_close_failed(struct tagindex *index);
 /* The sentence for the last error on @index, or with NULL of index_open() in this thread. */
 const char *index_error(struct tagindex *index);
+/* Make it this one. */
+void index_say(struct tagindex *index, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 unsigned int index_state(struct tagindex *index);
 /* There is a change that was not recorded, and no rebuild has begun since. */
 bool index_is_marked(struct tagindex *index);
@@ -260,7 +268,8 @@ int index_generation_end(struct tagindex *index, int64_t generation);
 
 /*
  * Makes the index anew from the tree, beside whoever keeps it up to date. May
- * take long; @progress (or NULL) is called now and then.
+ * take long; @progress (or NULL) is called now and then. If something in the tree cannot be
+ * looked at, the rest is, and the index stays stale. index_error(NULL) has the sentence.
  */
 int index_rebuild(int root, index_progress_fn progress, void *arg);
 

@@ -122,7 +122,7 @@ struct tagindex {
 	char tree[33];			/* its id there */
 	bool walking;			/* finds every name in the end */
 	struct changes changes;
-	char error[256];
+	char error[INDEX_ERROR_MAX];
 };
 
 /*

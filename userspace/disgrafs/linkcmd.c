@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "links.h"
@@ -82,9 +81,7 @@ static int change_links(const struct options *opt, const struct tree *tree, char
 	struct links links;
 	int lock, ret, i;
 
-	lock = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (lock >= 0)
-		flock(lock, LOCK_EX);
+	lock = tree_lock(file);
 	ret = links_read(&links, file);
 	if (ret < 0)
 		ret = fail(file, "%s", strerror(-ret));

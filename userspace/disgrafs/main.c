@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -88,10 +87,7 @@ static int change_tags(const struct options *opt, const char *file, enum change 
 	struct tags tags;
 	int lock, ret;
 
-	/* Two commands at a time; a file that we may not read is changed unlocked. */
-	lock = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (lock >= 0)
-		flock(lock, LOCK_EX);
+	lock = tree_lock(file);
 	ret = tags_read(&tags, file);
 	if (ret == 0)
 		ret = apply(&tags, change, argc, argv);
@@ -249,8 +245,7 @@ static int cmd_reindex(const struct options *opt, int argc, char *argv[])
 	if (p.show)
 		fputc('\n', stderr);
 	if (ret < 0) {
-		ret = fail(tree.path, "%s", ret == -EACCES || ret == -EPERM ?
-			   "the index belongs to another user" : strerror(-ret));
+		ret = fail(tree.path, "%s", index_error(NULL));
 	} else if (opt->json) {
 		json = json_object_new_object();
 		json_object_object_add(json, "root", json_bytes(tree.path));

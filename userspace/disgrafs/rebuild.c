@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 
 struct walk {
 	struct tagindex *index;
-	int root;
+	int root, error;	/* the first thing that could not be looked at, in the index's error */
 	uint64_t files, tagged;
 	size_t batched;		/* files in the transaction under way; 0: none is */
 	index_progress_fn progress;
@@ -61,6 +62,30 @@ static int end_batch(struct walk *walk)
 	return index_batch_end(walk->index);
 }
 
+/* It is not there, or not for us to read: not in the index either. */
+static bool is_absent(int err)
+{
+	return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EACCES || err == EPERM;
+}
+
+/*
+ * What is at @name in @dir cannot be told. That must not be taken for absence: the walk goes
+ * on, but what it did not see stays in the index.
+ */
+static void note_error(struct walk *walk, int dir, const char *name, int err)
+{
+	char proc[32], path[PATH_MAX];
+	ssize_t len;
+
+	if (walk->error)
+		return;
+	walk->error = err;
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", dir);
+	len = readlink(proc, path, sizeof(path) - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	index_say(walk->index, "%s/%s: %s", path, name, strerror(err));
+}
+
 /* Many directories have few files: a transaction is over when it has BATCH files. */
 static int record(struct walk *walk, int dir, struct names *files)
 {
@@ -78,8 +103,10 @@ static int record(struct walk *walk, int dir, struct names *files)
 	for (i = 0; i < files->count && ret == 0; i++) {
 		at.name = files->name[i];
 		fd = openat(dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && !is_absent(errno))
+			note_error(walk, dir, at.name, errno);
 		if (fd < 0)
-			continue;	/* gone meanwhile */
+			continue;
 		ret = index_sync_file(walk->index, fd, &at, 1);
 		close(fd);
 	}
@@ -89,12 +116,19 @@ static int record(struct walk *walk, int dir, struct names *files)
 	return end_batch(walk) ?: ret;
 }
 
-static bool has_tags(int dir, const char *name)
+/* Counts it if it has tags. False: it cannot be told. */
+static bool look(struct walk *walk, int dir, const char *name)
 {
 	char path[sizeof("/proc/self/fd/-2147483648/") + NAME_MAX];
+	ssize_t len;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
-	return lgetxattr(path, TAGS_XATTR, NULL, 0) > 0;
+	len = lgetxattr(path, TAGS_XATTR, NULL, 0);
+	walk->tagged += len > 0;
+	if (len >= 0 || errno == ENODATA || errno == EOPNOTSUPP || is_absent(errno))
+		return true;
+	note_error(walk, dir, name, errno);
+	return false;
 }
 
 static bool is_dir(int dir, const struct dirent *d)
@@ -114,26 +148,32 @@ static int walk_dir(struct walk *walk, int parent, const char *name)
 	size_t i;
 	DIR *dir;
 
-	if (fd < 0)	/* gone or not ours to read: not in the index either */
-		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
+	if (fd < 0) {
+		if (!is_absent(errno))
+			note_error(walk, parent, name, errno);
+		return 0;
+	}
 	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);
 		return -ENOMEM;
 	}
-	while (ret == 0 && (d = readdir(dir))) {
+	while (ret == 0 && (errno = 0, d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
 		    (parent == walk->root && !strcmp(name, ".") && !strcmp(d->d_name, INDEX_DIR)))
 			continue;
 		if (++walk->files % PROGRESS_EVERY == 0 && walk->progress)
 			walk->progress(walk->files, walk->tagged, walk->arg);
-		walk->tagged += has_tags(fd, d->d_name);
+		if (!look(walk, fd, d->d_name))
+			continue;
 		ret = names_add(&files, d->d_name);
 		if (ret == 0 && is_dir(fd, d))
 			ret = names_add(&dirs, d->d_name);
 		if (ret == 0 && files.count == BATCH)
 			ret = record(walk, fd, &files);
 	}
+	if (ret == 0 && errno)
+		note_error(walk, parent, name, errno);
 	if (ret == 0)
 		ret = record(walk, fd, &files);
 	for (i = 0; i < dirs.count && ret == 0; i++)
@@ -144,25 +184,35 @@ static int walk_dir(struct walk *walk, int parent, const char *name)
 	return ret;
 }
 
-int index_rebuild(int root, index_progress_fn progress, void *arg)
+/* @damaged: an index that says so of itself is of one machine and can be thrown away. */
+static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 {
-	struct walk walk = { .root = root, .progress = progress, .arg = arg };
 	int64_t generation;
 	int ret;
 
-	walk.index = index_open(root, INDEX_WRITE | INDEX_CREATE | INDEX_PATIENT);
+	walk.index = index_open(walk.root, INDEX_WRITE | INDEX_CREATE | INDEX_PATIENT | flags);
 	if (!walk.index)
 		return -errno;
 	ret = index_generation_begin(walk.index, &generation);
 	if (ret == 0)
-		ret = index_sync_file(walk.index, root, NULL, 0);
+		ret = index_sync_file(walk.index, walk.root, NULL, 0);
 	if (ret == 0)
-		ret = walk_dir(&walk, root, ".");
+		ret = walk_dir(&walk, walk.root, ".");
 	ret = end_batch(&walk) ?: ret;
 	if (ret == 0)
-		ret = index_generation_end(walk.index, generation);
-	if (progress)
-		progress(walk.files, walk.tagged, arg);
-	index_close(walk.index);
+		ret = walk.error ? -walk.error : index_generation_end(walk.index, generation);
+	if (walk.progress)
+		walk.progress(walk.files, walk.tagged, walk.arg);
+	*damaged = ret == -EUCLEAN && !index_tree(walk.index);
+	index_close_failed(walk.index);
 	return ret;
+}
+
+int index_rebuild(int root, index_progress_fn progress, void *arg)
+{
+	struct walk walk = { .root = root, .progress = progress, .arg = arg };
+	bool damaged = false;
+	int ret = rebuild(walk, 0, &damaged);
+
+	return damaged ? rebuild(walk, INDEX_RESET, &damaged) : ret;
 }

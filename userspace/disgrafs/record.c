@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "autotags.h"
+#include "beneath.h"
 #include "links.h"
 #include "tags.h"
 #include "traits.h"
@@ -246,7 +247,7 @@ static int resolve_link(struct tagindex *index, const char *path, const char *re
 	}
 	if (ret < 0 || *target)
 		return ret;
-	if (fstatat(index->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (stat_beneath(index->root, path, &st) < 0)
 		return 0;
 	return find_node(index, &st, target);
 }
@@ -317,8 +318,8 @@ static int add_name(struct tagindex *index, int64_t parent, const char *name, in
 	return ret;
 }
 
-/* Those of @names that are names of the file @st. */
-static int add_names(struct tagindex *index, const struct stat *st, int64_t id,
+/* Those of @names that are names of the file @st, which is @is_new in the index. */
+static int add_names(struct tagindex *index, const struct stat *st, int64_t id, bool is_new,
 		     const struct index_name *names, size_t count)
 {
 	int64_t dir, recorded = 0;
@@ -336,9 +337,10 @@ static int add_names(struct tagindex *index, const struct stat *st, int64_t id,
 		if (ret < 0)
 			return ret;
 	}
+	/* Names that nobody has looked at yet. What a walk has not found lies outside. */
 	ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &recorded);
-	if (ret >= 0 && (uint64_t)recorded < st->st_nlink && !index->walking)
-		mark_stale(index);	/* names that nobody has looked at yet */
+	if (ret >= 0 && (uint64_t)recorded < st->st_nlink && is_new && !index->walking)
+		mark_stale(index);
 	return ret;
 }
 
@@ -346,6 +348,7 @@ static int record_file(struct tagindex *index, int fd, const struct stat *st,
 		       const struct facts *facts, const struct index_name *names, size_t count)
 {
 	int64_t id = ROOT_NODE;
+	bool is_new;
 	int ret;
 
 	if (!st->st_nlink) {
@@ -355,9 +358,12 @@ static int record_file(struct tagindex *index, int fd, const struct stat *st,
 	if (S_ISDIR(st->st_mode)) {
 		ret = dir_node(index, fd, &id);
 	} else {
-		ret = add_node(index, st, &id);
+		ret = find_node(index, st, &id);
+		is_new = ret == 0;
 		if (ret >= 0)
-			ret = add_names(index, st, id, names, count);
+			ret = add_node(index, st, &id);
+		if (ret >= 0)
+			ret = add_names(index, st, id, is_new, names, count);
 	}
 	if (ret >= 0 && S_ISREG(st->st_mode))
 		ret = run(index, ST_LOOK_AGAIN, id, NULL, mtime_ns(st), st->st_size, NULL);
@@ -375,6 +381,7 @@ static void free_facts(struct facts *facts)
 	links_free(&facts->links);
 }
 
+/* Of a file that may not be read, nothing. */
 static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 {
 	char path[32];
@@ -383,6 +390,8 @@ static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	memset(facts, 0, sizeof(*facts));
 	ret = tags_read(&facts->tags, path);
+	if (ret == -EACCES)
+		return 0;
 	if (ret == 0)
 		ret = tags_read_xattr(&facts->automatic, path, AUTO_XATTR);
 	if (ret == 0)
@@ -447,6 +456,8 @@ static int record_name(struct tagindex *index, const struct index_name *name, in
 	if (ret < 0)
 		return ret;
 	if (fstatat(name->dir, name->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return failed(index, errno);
 		if (*old)
 			change_name_gone(index, parent, name->name);
 		return parent ? run(index, ST_NAME_DROP, parent, name->name, 0, 0, NULL) : 0;

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "schema.h"
 #include "sqlite.h"
 
@@ -99,7 +100,7 @@ static void sql_path_matches(sqlite3_context *context, int argc, sqlite3_value *
 static bool stat_node(struct tagindex *index, int64_t id, struct stat *st)
 {
 	char *path = first_path(index, id);
-	bool found = path && fstatat(index->root, path, st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool found = path && stat_beneath(index->root, path, st) == 0;
 
 	free(path);
 	return found;
@@ -193,6 +194,19 @@ static int schema_version(struct tagindex *index)
 	return version;
 }
 
+/* As SQLite wants it: the schema, however broken, is read first, so that it stays WAL. */
+static int reset(struct tagindex *index)
+{
+	sqlite3 *handle = sqlite_handle(index->db);
+	int ret;
+
+	sqlite3_exec(handle, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_RESET_DATABASE, 1, NULL);
+	ret = exec(index, "VACUUM");
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_RESET_DATABASE, 0, NULL);
+	return ret;
+}
+
 int sqlite_index_open(struct tagindex *index, unsigned int flags)
 {
 	int mode = flags & (INDEX_WRITE | INDEX_CREATE) ? SQLITE_OPEN_READWRITE :
@@ -210,7 +224,9 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags)
 	if (index->db->err)
 		return db_failed(index);
 	define_functions(index);
-	ret = exec(index, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+	ret = flags & INDEX_RESET ? reset(index) : 0;
+	if (ret == 0)
+		ret = exec(index, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
 			  "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -" CACHE_KIB);
 	if (ret == 0 && flags & INDEX_CREATE)
 		ret = exec(index, "PRAGMA journal_mode = WAL");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -353,6 +354,28 @@ struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const c
 	index = index_open(tree->lower, flags);
 	*error = index_error(NULL);
 	return index;
+}
+
+int tree_lock(const char *path)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	struct tree tree;
+	char *below;
+	int fd = -1;
+
+	if (tree_find(&tree, path) == 0) {
+		/* A mount keeps locks to itself. */
+		below = tree.mounted && tree.lower >= 0 ? tree_below(&tree, path) : NULL;
+		if (below)
+			fd = openat(tree.lower, below, flags | O_NOFOLLOW);
+		free(below);
+		tree_close(&tree);
+	}
+	if (fd < 0)
+		fd = open(path, flags);
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
 }
 
 int tree_record(const char *path, const char **error)

@@ -43,6 +43,12 @@ int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg
 struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const char **error);
 
 /*
+ * Waits until nobody else changes what the file at @path is tagged with or linked to: no
+ * command, and where LOWER can be reached no daemon. A descriptor that ends that when it
+ * is closed, or -1: a file that may not be read is not locked.
+ */
+int tree_lock(const char *path);
+/*
  * Records the tags of the file at @path in the index of its tree, if it has one
  * and no daemon does that. 0 or -errno with the sentence in *@error.
  */

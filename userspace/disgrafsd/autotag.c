@@ -12,7 +12,7 @@
 #define LOCK_TRIES 10
 #define LOCK_MS 20
 
-static bool lock(int fd)
+bool lock_tags(int fd)
 {
 	const struct timespec delay = { .tv_nsec = LOCK_MS * 1000000 };
 	int i;
@@ -58,7 +58,7 @@ void autotag(struct disgrafsd *fs, struct tagindex *index, const struct index_jo
 		tags_free(&found);
 		return;
 	}
-	locked = lock(job->fd);
+	locked = lock_tags(job->fd);
 	ret = update(job->fd, &found, &automatic);
 	if (locked)
 		flock(job->fd, LOCK_UN);

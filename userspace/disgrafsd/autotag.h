@@ -11,5 +11,10 @@
  * any goes without.
  */
 void autotag(struct disgrafsd *fs, struct tagindex *index, const struct index_job *job);
+/*
+ * Before tags of the file @fd, open for reading, are read to be changed; commands do so too.
+ * flock(2) until it is closed. False: somebody else has had it locked for long.
+ */
+bool lock_tags(int fd);
 
 #endif

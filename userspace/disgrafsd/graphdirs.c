@@ -412,6 +412,8 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 	ret = list(graph, dir, listing);
 	if (ret) {
 		listing_put(listing);
+		if (ret == -EUCLEAN)
+			tagging_damaged(graph->fs);
 		errno = ret == -ENOMEM || ret == -EHOSTDOWN ? -ret : EIO;
 		return NULL;
 	}

@@ -14,13 +14,13 @@
 #include "graph.h"
 
 #include <linux/limits.h>
-#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
+#include "autotag.h"
+#include "beneath.h"
 #include "graphname.h"
 #include "index.h"
 #include "peers.h"
@@ -29,14 +29,9 @@
 
 /* ---- files by path ---- */
 
-static int open_beneath(struct disgrafsd *fs, const char *path, int flags)
+static int open_file(struct disgrafsd *fs, const char *path, int flags)
 {
-	struct open_how how = {
-		.flags = flags | O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return syscall(SYS_openat2, fs->nodes.root->fd, path, &how, sizeof(how));
+	return open_beneath(fs->nodes.root->fd, path, flags, RESOLVE_NO_MAGICLINKS);
 }
 
 static bool begins_with_dir(const char *path, const char *dir)
@@ -52,7 +47,7 @@ static bool is_file(struct disgrafsd *fs, const char *path)
 
 	if (!*path || begins_with_dir(path, INDEX_DIR_NAME) || begins_with_dir(path, GRAPH_NAME))
 		return false;
-	fd = open_beneath(fs, path, 0);
+	fd = open_file(fs, path, 0);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
@@ -231,9 +226,13 @@ static int write_tags(struct graph *graph, int fd, const struct retag *change)
 	struct fd_path path = fd_path(fd);
 	struct tags tags;
 	size_t i;
-	int ret;
+	int ret, lock;
 
 	pthread_mutex_lock(&graph->tag_lock);
+	/* Commands and other servers lock the file. */
+	lock = open(path.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (lock >= 0)
+		lock_tags(lock);
 	ret = tags_read(&tags, path.path);
 	for (i = 0; i < change->nr_remove && ret == 0; i++) {
 		if (!has_tag(change->add, change->nr_add, change->remove[i]))
@@ -244,6 +243,8 @@ static int write_tags(struct graph *graph, int fd, const struct retag *change)
 	if (ret == 0)
 		ret = tags_write(&tags, path.path);
 	tags_free(&tags);
+	if (lock >= 0)
+		close(lock);
 	pthread_mutex_unlock(&graph->tag_lock);
 	return ret;
 }
@@ -269,10 +270,10 @@ static int retag(struct graph *graph, fuse_req_t req, const char *path, uint64_t
 	struct disgrafsd *fs = graph->fs;
 	const char *slash = strrchr(path, '/');
 	char *dir = slash ? strndup(path, slash - path) : strdup(".");
-	int fd = open_beneath(fs, path, ino ? O_NOFOLLOW : 0), dir_fd, ret = 0;
+	int fd = open_file(fs, path, ino ? O_NOFOLLOW : 0), dir_fd, ret = 0;
 	struct stat st;
 
-	dir_fd = dir ? open_beneath(fs, dir, O_DIRECTORY) : -1;
+	dir_fd = dir ? open_file(fs, dir, O_DIRECTORY) : -1;
 	free(dir);
 	if (fd < 0 || dir_fd < 0 || fstat(fd, &st) < 0)
 		ret = -errno;

@@ -29,7 +29,9 @@ static void complain(struct disgrafsd *fs, int err)
 		missed = true;
 		return;
 	}
-	if (err < 0 && !atomic_exchange(&said, true))
+	if (err == -EUCLEAN)
+		tagging_damaged(fs);
+	else if (err < 0 && !atomic_exchange(&said, true))
 		log_msg(LOG_ERR, "%s/" INDEX_DIR ": %s: tags may be missing from the graph until "
 			"'disgrafs reindex'", fs->opt.lower, index_error(fs->index));
 }
@@ -42,6 +44,8 @@ static void complain(struct disgrafsd *fs, int err)
 #define QUEUE_MAX 4096
 #define QUEUE_BATCH 256
 #define QUEUE_DELAY_MS 50
+/* How often an index is made anew at most that turns out to be damaged. */
+#define DAMAGED_S 60
 
 enum event_type { MADE, NAME_CHANGED, WRITTEN };
 
@@ -296,7 +300,7 @@ static void *rebuild(void *arg)
 		if (ret == 0)
 			catching_up = false;
 		if (ret < 0)
-			log_msg(LOG_ERR, "cannot rebuild the index: %s", strerror(-ret));
+			log_msg(LOG_ERR, "cannot rebuild the index: %s", index_error(NULL));
 	} while (atomic_fetch_sub(&rebuilds, asked) != asked);
 	extract_wake();
 	close(root);
@@ -344,6 +348,18 @@ void tagging_rebuild(struct disgrafsd *fs)
 	index_mark_stale(fs->index);
 	if (!atomic_fetch_add(&rebuilds, 1))
 		start_rebuild(fs);
+}
+
+void tagging_damaged(struct disgrafsd *fs)
+{
+	static _Atomic int64_t next;
+	int64_t now = time(NULL), due = next;
+
+	if (now < due || rebuilds || !atomic_compare_exchange_strong(&next, &due, now + DAMAGED_S))
+		return;
+	log_msg(LOG_ERR, "%s/" INDEX_DIR ": the index is damaged: rebuilding it in the background",
+		fs->opt.lower);
+	tagging_rebuild(fs);
 }
 
 void tagging_start(struct disgrafsd *fs)

@@ -38,5 +38,7 @@ bool tagging_is_stale(struct disgrafsd *fs);
 bool tagging_is_behind(void);
 /* Has the index made anew, in the background, from what is there now or later. */
 void tagging_rebuild(struct disgrafsd *fs);
+/* The same, of an index that was met damaged; not too often. */
+void tagging_damaged(struct disgrafsd *fs);
 
 #endif
