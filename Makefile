@@ -48,7 +48,8 @@ install: modules_install bpf_install userspace_install
 setup:
 	selftests/vm/setup
 
-check check-unit check-style check-vm check-bars check-kernel check-hazards check-debug:
+check check-unit check-style check-vm check-bars check-kernel check-hazards \
+check-powercut check-debug:
 	selftests/check $@
 
 demo:
@@ -98,6 +99,8 @@ help:
 	@echo '  check-kernel    kselftests on both kernels'
 	@echo '  check-hazards   builds that lack what keeps mdcache true: does a test find each?'
 	@echo '                  not part of check'
+	@echo '  check-powercut  the power of a guest is cut a hundred times while files are tagged; not'
+	@echo '                  part of check'
 	@echo '  check-debug     kselftests on a kernel with KASAN, lockdep, kmemleak and fault'
 	@echo '                  injection, which is built first; not part of check: takes hours'
 	@echo '  setup           what these need: host packages and the guest'
@@ -108,4 +111,4 @@ help:
 
 .PHONY: all modules bpf userspace modules_install bpf_install userspace_install install
 .PHONY: setup check check-unit check-style check-vm check-bars check-kernel
-.PHONY: check-hazards check-debug demo bench bench-plot bench-profile clean distclean help
+.PHONY: check-hazards check-powercut check-debug demo bench bench-plot bench-profile clean distclean help

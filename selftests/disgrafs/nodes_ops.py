@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""What nodes.sh and kill.sh do to mounts, and how they compare them.
+"""What nodes.sh, kill.sh and powercut.sh do to mounts, and how they compare them.
 
 	load SECONDS SEED MOUNT...	random operations by two threads a mount
 	compare LOWER MOUNT...		files, attributes, tags and graph are the same
 	tag SECONDS LOG MOUNT...	tags; what was acknowledged is in LOG
+	tag-synced FIRST MOUNT...	the same for ever, from that number on; a tag is on the
+					disk when it is printed
 	tagged LOG LOWER [MOUNT...]	all of that is there
 """
 import errno
@@ -51,11 +53,14 @@ class Load(threading.Thread):
         tags = ",".join({"t%d" % self.random.randrange(9) for _ in range(3)})
         os.setxattr(self.name(), TAGS, tags.encode())
 
-    def tag_with_command(self):
+    def use_command(self):
         name = self.name()
         if os.path.exists(name):
-            subprocess.run(["disgrafs", self.random.choice(("tag", "untag")), name, "t1"],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            what = self.random.choice((("tag", name, "t1"), ("untag", name, "t1"),
+                                       ("link", name, "see", self.name()),
+                                       ("unlink", name, "see", self.name())))
+            subprocess.run(("disgrafs", *what), stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
 
     def look(self):
         name = self.name()
@@ -70,7 +75,7 @@ class Load(threading.Thread):
 
     def run(self):
         steps = [(self.write, 20), (self.read, 10), (self.tag, 15), (self.look, 15),
-                 (self.tag_with_command, 1),
+                 (self.use_command, 1),
                  (lambda: os.rename(self.name(), self.name()), 8),
                  (lambda: os.link(self.name(), self.name()), 5),
                  (lambda: os.unlink(self.name()), 8),
@@ -203,29 +208,41 @@ def compare(lower, *mounts):
         time.sleep(0.2)
 
 
+def tag_file(number, top, sync):
+    """One of twenty; what was acknowledged, if it was."""
+    # A directory that a mount point without a mount has not.
+    name, value = "tagged/k%d" % (number % 20), "a%d,b%d" % (number % 7, number)
+    path = os.path.join(top, name)
+    try:
+        with open(path, "a") as f:
+            os.setxattr(path, TAGS, value.encode())
+            if sync:
+                os.fsync(f.fileno())
+    except OSError as e:
+        # Its daemon was killed: not acknowledged.
+        if e.errno not in (errno.ENOTCONN, errno.ECONNABORTED, errno.ENOENT, errno.EIO):
+            raise
+        time.sleep(0.05)
+        return ""
+    return "%s %s\n" % (name, value)
+
+
 def tag(seconds, log, *mounts):
     """Files of its own; a line for each tag after its setxattr returned."""
     end, number = time.monotonic() + float(seconds), 0
     with open(log, "a", buffering=1) as acknowledged:
         while time.monotonic() < end:
-            # A directory that a mount point without a mount has not.
-            name, top = "tagged/k%d" % (number % 20), mounts[number % len(mounts)]
-            value = "a%d,b%d" % (number % 7, number)
-            try:
-                with open(os.path.join(top, name), "a"):
-                    pass
-                os.setxattr(os.path.join(top, name), TAGS, value.encode())
-            except OSError as e:
-                # Its daemon was killed: not acknowledged.
-                if e.errno not in (errno.ENOTCONN, errno.ECONNABORTED, errno.ENOENT, errno.EIO):
-                    raise
-                time.sleep(0.05)
-                number += 1
-                continue
-            acknowledged.write("%s %s\n" % (name, value))
+            acknowledged.write(tag_file(number, mounts[number % len(mounts)], False))
             number += 1
     print("# %d files tagged" % number)
     return 0
+
+
+def tag_synced(first, *mounts):
+    number = int(first)
+    while True:
+        print(tag_file(number, mounts[number % len(mounts)], True), end="", flush=True)
+        number += 1
 
 
 def tagged(log, lower, *mounts):
@@ -246,5 +263,5 @@ def tagged(log, lower, *mounts):
 
 
 if __name__ == "__main__":
-    sys.exit({"load": load, "compare": compare, "tag": tag, "tagged": tagged}[sys.argv[1]]
-             (*sys.argv[2:]))
+    sys.exit({"load": load, "compare": compare, "tag": tag, "tag-synced": tag_synced,
+              "tagged": tagged}[sys.argv[1]](*sys.argv[2:]))
