@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 
@@ -100,6 +101,8 @@ def main():
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
 
+    # passthrough_ll has a descriptor for each file that is known
+    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     run("modprobe", "fuse")
     make_lower()
     configurations = [c for c in available()

@@ -51,13 +51,14 @@ ALL = ",timeout=86400,cache=always,writeback"
 Configuration = collections.namedtuple("Configuration", "name daemon bind", defaults=(None, None))
 CONFIGURATIONS = (
     Configuration(NATIVE),
+    # one after the other: what the file system below costs changes with what was done to it
     Configuration(LL_ABSENT, ll(TTL_0)),
+    Configuration(LL_TTL0, ll(TTL_0)),
     Configuration(TTL0, (*DISGRAFSD, "--ttl", "0", LOWER)),
     Configuration(OWN, (*DISGRAFSD, LOWER)),
     Configuration("disgrafsd, ttl 0", (*DISGRAFSD, "--no-module", "--ttl", "0", LOWER)),
     Configuration("disgrafsd", (*DISGRAFSD, "--no-module", LOWER)),
     Configuration(LL_MDCACHE, ll(TTL_0), "mdcache"),
-    Configuration(LL_TTL0, ll(TTL_0)),
     Configuration("passthrough_ll, ttl 0, cache=never", ll(TTL_0 + ",cache=never")),
     Configuration("passthrough_ll", ll("")),
     Configuration("passthrough_ll, cache=always", ll(ALL)),
