@@ -35,7 +35,8 @@ JOBS = (
 )
 SCAN = (f"[ $(getfattr -R --absolute-names -n user.xdg.tags {DIR}/tree 2>/dev/null |"
         f" grep -c blue) = {TAGGED // 2} ]")
-GRAPH = f"[ $(ls {MOUNT}/.graph/tags/blue | wc -l) = {TAGGED // 2} ]"
+# without the tags that narrow it, which are directories
+GRAPH = f"[ $(ls -p {MOUNT}/.graph/tags/blue | grep -vc /) = {TAGGED // 2} ]"
 
 
 def prepare():

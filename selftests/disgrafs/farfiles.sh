@@ -62,6 +62,37 @@ recorded()
 		find_soon note text:other && find_soon "" text:written
 }
 
+# The number of a file that is known, and behind the mount is removed, another file gets.
+number_is_used_again()
+{
+	local ino i
+
+	echo old >"$real/f" && ino=$(stat -c %i "$mnt/f") && is "$ino" stat -c %i "$real/f" &&
+		rm "$real/f" || return
+	for i in {1..200}; do
+		echo new >"$real/g$i" && [ "$(stat -c %i "$real/g$i")" != "$ino" ] || break
+	done
+	is "$ino" stat -c %i "$real/g$i" && is new cat "$mnt/g$i" && within 10 absent "$mnt/f"
+}
+
+# What a server says of written data no sooner than at the end.
+told_at_close()
+{
+	local low=$dir/failing status
+
+	mkdir "$low" && touch "$dir/fails" || return
+	python3 "$here/failing.py" "$low" "$dir/fails" &
+	within 20 mountpoint -q "$low" && serve --no-module && echo "FLUSH ENOSPC" >"$dir/fails" &&
+		is "dd: closing output file '$mnt/f': No space left on device" \
+			dd if=/dev/zero of="$mnt/f" bs=1 count=1 conv=notrunc status=none && : >"$dir/fails" &&
+		dd if=/dev/zero of="$mnt/f" bs=1 count=1 conv=notrunc status=none
+	status=$?
+	leave
+	umount "$low"
+	wait
+	return $status
+}
+
 leave_far()
 {
 	cleanup
@@ -75,7 +106,7 @@ if ! command -v bindfs >/dev/null; then
 	exit "$KSFT_SKIP"
 fi
 trap leave_far EXIT
-ktap_set_plan 4
+ktap_set_plan 6
 mkdir "$real" && bindfs -o attr_timeout=0,entry_timeout=0 "$real" "$low" &&
 	extract="" serve --no-module --ttl 1 || ktap_exit_fail_msg "bindfs is not served"
 check "what is written is looked into" recorded
@@ -83,5 +114,7 @@ leave && serve --no-module --ttl 1 || ktap_exit_fail_msg "bindfs is not served a
 check "what is open is read on when its name is gone" read_on
 check "more files than stay open" many_files
 check "what others change is seen when its validity ends" seen_in_time
+check "an inode number is another file's" number_is_used_again
 leave
+check "errors that are told when a file is closed" told_at_close
 ktap_finished

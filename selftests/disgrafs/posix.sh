@@ -211,9 +211,39 @@ steps()
 	both "cp, tar, rsync, git" tools
 }
 
+# As another user, of files of root's that the kernel knows to be absent.
+open_what_is_there()
+{
+	as_nobody python3 -ISE - <<-'END'
+		import errno, os, sys
+		for name, flags, wanted in (("x", 0, "EACCES"), ("y", os.O_EXCL, "EEXIST")):
+		    try:
+		        os.open(name, os.O_RDWR | os.O_CREAT | flags, 0o666)
+		        sys.exit(f"{name} was opened")
+		    except OSError as e:
+		        if errno.errorcode[e.errno] != wanted:
+		            sys.exit(f"{name}: {e}")
+	END
+}
+
+# What somebody made behind the mount is nothing new of whoever opens it with O_CREAT.
+made_meanwhile()
+{
+	local status
+
+	# shellcheck disable=SC2086
+	serve ${options/--ttl 0} --no-fanotify && mkdir -m 777 "$mnt/d" && cd "$mnt/d" || return
+	as_nobody stat x y z 2>/dev/null
+	(umask 077; echo secret | tee "$low/d/x" "$low/d/y" "$low/d/z" >/dev/null)
+	open_what_is_there && is secret cat x && echo root >z && is root cat "$low/d/z"
+	status=$?
+	cd /
+	leave && return $status
+}
+
 NR_STEPS=27
 ktap_print_header
-ktap_set_plan $(((NR_STEPS + 1) * ${#variants[@]}))
+ktap_set_plan $(((NR_STEPS + 2) * ${#variants[@]}))
 for v in "${variants[@]}"; do
 	read -r variant options <<<"$v"
 	rm -rf "$low"
@@ -222,5 +252,6 @@ for v in "${variants[@]}"; do
 	serve $options -o dev,suid || ktap_exit_fail_msg "$variant: disgrafsd does not serve"
 	steps
 	check "$variant: ends with its mount" leave
+	check "$variant: a file that another made meanwhile is not opened without asking" made_meanwhile
 done
 ktap_finished

@@ -106,6 +106,17 @@ ends()
 	umount "$mnt" && soon "" pgrep -P 1 -x disgrafsd-ahead
 }
 
+# Whoever reads what a daemon prints while it starts waits no longer.
+lets_go()
+{
+	local status
+
+	# shellcheck disable=SC2016,SC2086
+	timeout $((20 * ${SLOWER:-1})) sh -c 'disgrafsd "$@" | cat' sh $extract $options --prefetch $ahead "$low" "$mnt"
+	status=$?
+	umount "$mnt" && soon "" pgrep -x disgrafsd && return $status
+}
+
 off()
 {
 	serve $options --prefetch 0 && read_files "$mnt/d" 100 101 102 103 104 &&
@@ -122,13 +133,14 @@ run_variant()
 	check "$variant: in no order" in_no_order
 	leave || return
 	check "$variant: nobody is in the way at the end" ends
+	check "$variant: nobody keeps the standard output" lets_go
 	check "$variant: turned off" off
 	leave
 	rm -rf "$low"
 }
 
 ktap_print_header
-ktap_set_plan $((7 * ${#variants[@]}))
+ktap_set_plan $((8 * ${#variants[@]}))
 for v in "${variants[@]}"; do
 	# a policy keeps nothing that is valid for no time where LOWER is far
 	read -r variant options <<<"${v/--ttl 0} --far"

@@ -126,6 +126,37 @@ hard_links()
 	is "" disgrafs tags -C "$mnt"
 }
 
+# A name that no rebuild would find is none that is missing.
+names_outside()
+{
+	local status
+
+	touch "$mnt/f" && ln "$low/f" "$dir/outside" || return
+	disgrafs reindex "$mnt" && disgrafs tag "$mnt/f" t && found t -- f && [ ! -e "$low/.disgrafs/stale" ]
+	status=$?
+	rm "$dir/outside"
+	return $status
+}
+
+# There are more of them than names of a file are passed on to the index, which gets to know
+# these when it had lost them.
+names_that_went()
+{
+	touch "$mnt/removed" "$mnt/replaced" && python3 - "$mnt" <<-'END' || return
+		import os, sys
+		os.chdir(sys.argv[1])
+		for i in range(80):
+		    os.link("removed", f"t{i}")
+		    os.unlink(f"t{i}")
+		    os.link("replaced", f"u{i}")
+		    open("new", "w").close()
+		    os.rename("new", f"u{i}")
+	END
+	mkdir -p "$dir/away" && mv "$low/removed" "$low/replaced" "$dir/away" && disgrafs reindex "$mnt" &&
+	mv "$dir/away"/* "$low" && setfattr -n user.xdg.tags -v t "$mnt/removed" "$mnt/replaced" &&
+	found t -- removed replaced
+}
+
 removal()
 {
 	local status
@@ -234,6 +265,31 @@ graph_is_current()
 			[ -L "$mnt/.graph/tags/t$i/g" ] && mv "$mnt/g" "$mnt/f" || return
 		disgrafs untag "$mnt/f" "t$i" && [ ! -e "$mnt/.graph/tags/t$i" ] || return
 	done
+}
+
+# A command and .graph read a file's tags, add to them and write them, each its own.
+tags_at_once()
+{
+	touch "$mnt/f" && python3 - "$mnt" <<-'END'
+		import os, subprocess, sys, threading
+		mnt = sys.argv[1]
+		linked = [f"g{i}" for i in range(200)]
+		wanted = set(linked)
+		for tag in linked:
+		    os.mkdir(f"{mnt}/.graph/tags/{tag}")
+		def link():
+		    for tag in linked:
+		        os.symlink("../../../f", f"{mnt}/.graph/tags/{tag}/f")
+		thread = threading.Thread(target=link)
+		thread.start()
+		while thread.is_alive():
+		    tag = f"c{len(wanted)}"
+		    subprocess.run(["disgrafs", "tag", mnt + "/f", tag], check=True)
+		    wanted.add(tag)
+		thread.join()
+		lost = wanted - set(os.getxattr(mnt + "/f", "user.xdg.tags").decode().split(","))
+		sys.exit(f"{len(lost)} of {len(wanted)} tags are lost" if lost else 0)
+	END
 }
 
 # What in .graph is not for changing tags.
@@ -389,6 +445,30 @@ assert j == [{"path": m + "/a", "links": [
 	disgrafs link "$low/moved" back "$low/a" && is "back <- $low/moved" sh -c 'disgrafs links "$0" | grep back' "$low/a" || return
 	# shellcheck disable=SC2086
 	serve $options && is a ls "$g/moved/back"
+}
+
+ended()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# Paths in attributes, and those that the index has, lead neither out of LOWER nor into the
+# mount, where the daemon would wait for itself.
+paths_stay_inside()
+{
+	local pid
+
+	rm -rf "$dir/beside" && mkdir "$dir/beside" && truncate -s 3M "$dir/beside/big" &&
+	mkdir "$mnt/d" "$mnt/e" && touch "$mnt/f" "$mnt/e/big" && ln "$low/f" "$dir/beside/f" &&
+	ln -s "$mnt" "$mnt/loop" && ln -s "$dir/beside" "$mnt/out" || return
+	setfattr -n user.disgrafs.link.see -v loop/d/nope "$mnt/d" &
+	pid=$!
+	within 20 ended $pid || { umount -f "$mnt"; return 1; }
+	wait $pid && setfattr -n user.disgrafs.link.see -v out/f "$mnt/d" || return
+	is out/f sh -c 'getfattr --absolute-names --only-values -n user.disgrafs.link.see "$0" | tr -d "\0"' "$low/d" || return
+	is "see -> $mnt/out/f (missing)" disgrafs links "$mnt/d" || return
+	# Behind the mount
+	by_expression "name:big" e/big && rm -r "$low/e" && mv "$low/out" "$low/e" && by_expression "size:>1M"
 }
 
 related()
@@ -594,6 +674,36 @@ reindex()
 	is "" disgrafs find -C "$mnt" a
 }
 
+# While something cannot be told it is not known to be gone.
+unreadable_dir()
+{
+	local what status
+
+	leave && mkdir "$low/d" && touch "$dir/fails" || return
+	python3 "$here/failing.py" "$low/d" "$dir/fails" &
+	within 20 mountpoint -q "$low/d" && disgrafs reindex "$low" && is "$low/d/f" disgrafs find -C "$low" name:f &&
+	for what in "OPENDIR d" "READDIR d" "LOOKUP d/d" "GETXATTR d"; do
+		echo "${what% *} EIO" >"$dir/fails"
+		is "disgrafs: $low: $low/${what#* }: Input/output error" disgrafs reindex "$low" &&
+			is "$low/d/f" sh -c 'disgrafs find -C "$0" name:f 2>/dev/null' "$low" || break
+		rm "$dir/fails" && touch "$dir/fails"
+	done && [ ! -s "$dir/fails" ] && disgrafs reindex "$low" && is "$low/d/f" disgrafs find -C "$low" name:f
+	status=$?
+	umount "$low/d"
+	wait $!
+	return $status
+}
+
+# Without root, what may not be read is not in the way of the rest.
+reindex_by_others()
+{
+	local as="setpriv --reuid=$nobody --regid=$nobody --clear-groups --"
+
+	rm -rf "$dir/theirs" && mkdir "$dir/theirs" && chown $nobody "$dir/theirs" && chmod 711 "$dir" || return
+	(cd "$dir/theirs" && $as touch a b && setfattr -n user.xdg.tags -v t a b && chmod 0 a || exit
+	$as disgrafs reindex . && is "$dir/theirs/b" $as disgrafs find t)
+}
+
 # restart CHANGE...: what is found is the same after the daemon ended, CHANGE was
 # made in LOWER/.disgrafs, and another began.
 restart()
@@ -628,6 +738,61 @@ restart()
 damage()
 {
 	dd if=/dev/urandom of=index.db bs=4096 count=3 conv=notrunc status=none
+}
+
+# damage_table NAME: its first page, or that of an index.
+damage_table()
+{
+	local page
+
+	page=$(python3 - "$low/.disgrafs/index.db" "$1" <<-'END'
+		import sqlite3, sys
+		db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+		print(db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", sys.argv[2:]).fetchone()[0])
+	END
+	) && dd if=/dev/urandom of="$low/.disgrafs/index.db" bs=4096 seek=$((page - 1)) count=1 conv=notrunc status=none
+}
+
+# Where it is not read when it is opened: what a walk of the tree reads, and what only a query
+# does.
+damaged_inside()
+{
+	local query="t not type:text/plain" table
+
+	touch "$mnt/f" && disgrafs tag "$mnt/f" t && leave || return
+	for table in name_child fact; do
+		# shellcheck disable=SC2086
+		rm -r "$low/.disgrafs" && disgrafs reindex "$low" && damage_table $table &&
+			serve $options && soon f ls "$mnt/.graph/find/${query//\//%2F}" &&
+			grep -q "the index is damaged" "$dir/daemon.log" && leave || return
+		damage_table $table && ! disgrafs find -C "$low" "$query" >/dev/null 2>&1 &&
+			disgrafs reindex "$low" && is "$low/f" disgrafs find -C "$low" "$query" || return
+	done
+}
+
+damage_is_met()
+{
+	ls "$mnt/.graph/tags/t" >/dev/null 2>&1
+	grep -q "the index is damaged" "$dir/daemon.log"
+}
+
+# While a daemon has it open, which looks into files again, and whose changes are not lost
+# either when it is killed.
+damaged_meanwhile()
+{
+	# shellcheck disable=SC2086
+	leave && extract="" serve $options && echo word >"$mnt/f" && disgrafs tag "$mnt/f" t && find_soon f text:word &&
+		leave && extract="" serve $options && found t -- f || return
+	# It looks which files are new by then.
+	sleep 2
+	dd if=/dev/urandom of="$low/.disgrafs/index.db" bs=4096 count=1 conv=notrunc status=none
+	touch "$mnt/g" && within 20 damage_is_met && soon f ls "$mnt/.graph/tags/t" &&
+		find_soon f text:word && disgrafs tag "$mnt/g" t && found t -- f g || return
+	kill -9 $daemon
+	wait $daemon 2>/dev/null
+	umount "$mnt"
+	# shellcheck disable=SC2086
+	serve $options && grep -q "did not end properly" "$dir/daemon.log" && found t -- f g
 }
 
 not_a_database()
@@ -681,7 +846,13 @@ many()
 	is 300 sh -c 'disgrafs find -C "$0" all | wc -l' "$mnt" &&
 	is 14 sh -c 'disgrafs find -C "$0" mod3 div2 | wc -l' "$mnt" &&
 	is 14 sh -c 'find "$0/.graph/tags/all/mod3/div2" -type l | wc -l' "$mnt" &&
-	is 310 sh -c 'ls "$0/.graph/tags/all" | wc -l' "$mnt"
+	is 310 sh -c 'ls "$0/.graph/tags/all" | wc -l' "$mnt" &&
+	touch "$mnt/x" && disgrafs tag "$mnt/x" mod{0..6} || return
+	# What is freed does not stay as it was.
+	is 308 sh -c 'GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=165 \
+		disgrafs graph -j -n 300 --depth 2 "$0" | python3 -c "
+import json, sys
+print(len(json.load(sys.stdin)[\"nodes\"]))"' "$mnt/x"
 }
 
 concurrent()
@@ -748,7 +919,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=34
+NR_TESTS=42
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -759,16 +930,20 @@ for v in "${variants[@]}"; do
 	fresh "tags that other programs write" other_writers
 	fresh "tags follow renames of files and directories" renames
 	fresh "tags and hard links" hard_links
+	fresh "a hard link outside the tree" names_outside
+	fresh "names that came and went" names_that_went
 	fresh "what is removed is not found" removal
 	fresh "any byte in names and tags" hostile
 	fresh ".graph shows tags and their intersections" graph
 	fresh ".graph shows what is true now" graph_is_current
+	fresh "tagging by command and by .graph at the same time" tags_at_once
 	fresh ".graph gives equal names a suffix" collisions
 	fresh ".graph refuses what is no change of tags" graph_refuses
 	fresh "tags without files" empty_tags
 	fresh "ln, mv and rm in a tag's directory" tags_by_ln_mv_rm
 	fresh "find expressions" expressions
 	fresh "links follow their targets" links
+	fresh "no path leads out of the tree or into the mount" paths_stay_inside
 	fresh "related files, and the graph around one" related
 	fresh "check finds what differs, and repairs" checks
 	fresh "tagging needs the right to write to the file" tags_by_others
@@ -778,9 +953,13 @@ for v in "${variants[@]}"; do
 	fresh "the index cannot be seen in the mount" index_is_hidden
 	fresh "--json" json
 	fresh "reindex finds what changed behind the mount" reindex
+	fresh "reindex keeps what it cannot look at" unreadable_dir
+	fresh "reindex by others than root" reindex_by_others
 	fresh "another daemon finds the same" restart true
 	fresh_sqlite "a deleted index is made again" restart rm -f index.db
 	fresh_sqlite "a damaged index is made again" restart damage
+	fresh_sqlite "an index that is damaged behind its first pages is made again" damaged_inside
+	fresh_sqlite "an index that is damaged while it is in use is made again" damaged_meanwhile
 	fresh_sqlite "a file that is no database is made an index" restart not_a_database
 	fresh "a killed daemon's index is brought up to date" restart kill
 	fresh "without a mount" without_mount

@@ -596,7 +596,11 @@ struct tagindex *index_open(int root, unsigned int flags)
 
 	ret = open_db(index, flags);
 	if (ret == -EUCLEAN && flags & INDEX_CREATE && !index->shared) {
-		/* Nothing is lost: it says what the files say. */
+		/* Nothing is lost: it says what the files say. A server may have it open. */
+		close_db(index);
+		ret = open_db(index, flags | INDEX_RESET);
+	}
+	if (ret == -EUCLEAN && flags & INDEX_CREATE && !index->shared) {
 		close_db(index);
 		sqlite_index_remove(index);
 		ret = open_db(index, flags);
@@ -631,6 +635,11 @@ void index_close_failed(struct tagindex *index)
 {
 	snprintf(open_error, sizeof(open_error), "%s", index->error);
 	index_close(index);
+}
+
+int index_verify(struct tagindex *index)
+{
+	return index->shared ? 0 : sqlite_index_verify(index);
 }
 
 int index_serve(struct tagindex *index)

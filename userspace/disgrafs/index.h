@@ -143,6 +143,8 @@ void index_mark_stale(struct tagindex *index);
  * and after a crash, the index is unclean.
  */
 int index_serve(struct tagindex *index);
+/* -EUCLEAN: something in it is damaged, which nobody may have met yet. Not of a shared one. */
+int index_verify(struct tagindex *index);
 
 /*
  * The file @fd (of any kind) and its tags are recorded anew, and of the @names

@@ -193,7 +193,9 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 	walk.index = index_open(walk.root, INDEX_WRITE | INDEX_CREATE | INDEX_PATIENT | flags);
 	if (!walk.index)
 		return -errno;
-	ret = index_generation_begin(walk.index, &generation);
+	ret = index_verify(walk.index);
+	if (ret == 0)
+		ret = index_generation_begin(walk.index, &generation);
 	if (ret == 0)
 		ret = index_sync_file(walk.index, walk.root, NULL, 0);
 	if (ret == 0)

@@ -166,7 +166,7 @@ static int exec(struct tagindex *index, const char *sql)
 	return db_exec(index->db, sql) < 0 ? db_failed(index) : 0;
 }
 
-static int create_schema(struct tagindex *index)
+static int create_schema(struct tagindex *index, unsigned int flags)
 {
 	char version[64];
 	int ret = db_start(index);
@@ -178,6 +178,10 @@ static int create_schema(struct tagindex *index)
 		snprintf(version, sizeof(version), "PRAGMA user_version = %d", SCHEMA_VERSION);
 		ret = exec(index, version);
 	}
+	/* A server that has it open does not say so again, and knows the generation before. */
+	if (ret == 0 && flags & INDEX_RESET)
+		ret = exec(index, "UPDATE meta SET value = 0 WHERE key = 'clean';"
+			   "UPDATE meta SET value = unixepoch() WHERE key = 'generation'");
 	if (ret == 0)
 		index->state |= INDEX_NEW;
 	return db_end(index, ret);
@@ -236,11 +240,22 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags)
 	if (version < 0)
 		return db_failed(index);
 	if (version == 0 && flags & INDEX_CREATE)
-		return create_schema(index);
+		return create_schema(index, flags);
 	if (version == SCHEMA_VERSION)
 		return 0;
 	snprintf(index->error, sizeof(index->error), "index of another version (%d)", version);
 	return -EUCLEAN;
+}
+
+int sqlite_index_verify(struct tagindex *index)
+{
+	int64_t damaged;
+	/* Not what FTS5 has to say of its words, which takes long. */
+	int ret = db_ask(index, "SELECT 1 FROM sqlite_schema AS s, pragma_quick_check(s.name) AS q "
+			 "WHERE type = 'table' AND rootpage > 0 AND quick_check <> 'ok' LIMIT 1",
+			 &damaged);
+
+	return ret == 0 && damaged ? failed(index, EUCLEAN) : ret;
 }
 
 void sqlite_index_remove(struct tagindex *index)

@@ -113,7 +113,9 @@ static bool pass(struct disgrafsd *fs, struct tagindex *index)
 		/* Someone else writes to the index, or the disk is full: later. */
 		if (ret == -EBUSY)
 			extract_wake();
-		if (ret == -EBUSY || ret == -ENOSPC || ret == -EHOSTDOWN)
+		if (ret == -EUCLEAN)
+			tagging_damaged(fs);
+		if (ret == -EBUSY || ret == -ENOSPC || ret == -EHOSTDOWN || ret == -EUCLEAN)
 			return true;
 	}
 	if (ret == 0 || ret == -ECANCELED)

@@ -393,6 +393,14 @@ uint64_t graph_refresh(struct graph *graph)
 	return version;
 }
 
+/* The errno for what asking the index came to. */
+static int index_errno(struct graph *graph, int ret)
+{
+	if (ret == -EUCLEAN)
+		tagging_damaged(graph->fs);
+	return ret == -ENOMEM || ret == -EHOSTDOWN ? -ret : EIO;
+}
+
 struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 {
 	uint64_t version = graph_refresh(graph);
@@ -401,7 +409,8 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 
 	/* An old listing is none. */
 	if (graph->index && (!version || tagging_is_behind())) {
-		errno = EHOSTDOWN;
+		/* SQLite is never away. */
+		errno = index_errno(graph, index_tree(graph->index) ? -EHOSTDOWN : -EUCLEAN);
 		return NULL;
 	}
 	if (dir->listing && dir->listing->version == version)
@@ -412,9 +421,7 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 	ret = list(graph, dir, listing);
 	if (ret) {
 		listing_put(listing);
-		if (ret == -EUCLEAN)
-			tagging_damaged(graph->fs);
-		errno = ret == -ENOMEM || ret == -EHOSTDOWN ? -ret : EIO;
+		errno = index_errno(graph, ret);
 		return NULL;
 	}
 	listing_put(dir->listing);
@@ -452,7 +459,7 @@ static struct vnode *find_tag(struct graph *graph, const struct vnode *dir, cons
 			return NULL;
 	}
 	found = index_tag_exists(graph->index, tag);
-	errno = found == -EHOSTDOWN ? EHOSTDOWN : ENOENT;
+	errno = found < 0 ? index_errno(graph, found) : ENOENT;
 	return found > 0 ? vnode_get(graph, dir, &entry) : NULL;
 }
 
