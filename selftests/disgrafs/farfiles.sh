@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # A lower file system that is far, bindfs: what is open can be read on, what others change
-# is seen, what is written is recorded.
+# is seen, what is written is recorded, and when it cannot be written that is told.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 once 6.12
@@ -62,7 +62,7 @@ recorded()
 		find_soon note text:other && find_soon "" text:written
 }
 
-# The number of a file that is known, and behind the mount is removed, another file gets.
+# A file is removed behind the mount, which knows it, and another one gets its number.
 number_is_used_again()
 {
 	local ino i
@@ -87,7 +87,7 @@ told_at_close()
 			dd if=/dev/zero of="$mnt/f" bs=1 count=1 conv=notrunc status=none && : >"$dir/fails" &&
 		dd if=/dev/zero of="$mnt/f" bs=1 count=1 conv=notrunc status=none
 	status=$?
-	leave
+	leave || status=1
 	umount "$low"
 	wait
 	return $status

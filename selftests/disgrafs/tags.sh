@@ -267,25 +267,28 @@ graph_is_current()
 	done
 }
 
-# A command and .graph read a file's tags, add to them and write them, each its own.
+# A command and .graph read a file's tags, add one and write them. They wait for each other,
+# though not for as long as that takes on a debug kernel.
 tags_at_once()
 {
+	[ "${SLOWER:-1}" = 1 ] || return 0
 	touch "$mnt/f" && python3 - "$mnt" <<-'END'
 		import os, subprocess, sys, threading
-		mnt = sys.argv[1]
-		linked = [f"g{i}" for i in range(200)]
-		wanted = set(linked)
-		for tag in linked:
-		    os.mkdir(f"{mnt}/.graph/tags/{tag}")
+		mnt, wanted, done = sys.argv[1], set(), threading.Event()
+		for i in range(200):
+		    os.mkdir(f"{mnt}/.graph/tags/g{i}")
 		def link():
-		    for tag in linked:
-		        os.symlink("../../../f", f"{mnt}/.graph/tags/{tag}/f")
+		    for i in range(200):
+		        os.symlink("../../../f", f"{mnt}/.graph/tags/g{i}/f")
+		        wanted.add(f"g{i}")
+		        if done.is_set():
+		            return
 		thread = threading.Thread(target=link)
 		thread.start()
-		while thread.is_alive():
-		    tag = f"c{len(wanted)}"
-		    subprocess.run(["disgrafs", "tag", mnt + "/f", tag], check=True)
-		    wanted.add(tag)
+		for i in range(16):
+		    subprocess.run(["disgrafs", "tag", mnt + "/f", f"c{i}"], check=True)
+		    wanted.add(f"c{i}")
+		done.set()
 		thread.join()
 		lost = wanted - set(os.getxattr(mnt + "/f", "user.xdg.tags").decode().split(","))
 		sys.exit(f"{len(lost)} of {len(wanted)} tags are lost" if lost else 0)
@@ -447,6 +450,7 @@ assert j == [{"path": m + "/a", "links": [
 	serve $options && is a ls "$g/moved/back"
 }
 
+# ended PID
 ended()
 {
 	! kill -0 "$1" 2>/dev/null
@@ -686,7 +690,7 @@ unreadable_dir()
 		echo "${what% *} EIO" >"$dir/fails"
 		is "disgrafs: $low: $low/${what#* }: Input/output error" disgrafs reindex "$low" &&
 			is "$low/d/f" sh -c 'disgrafs find -C "$0" name:f 2>/dev/null' "$low" || break
-		rm "$dir/fails" && touch "$dir/fails"
+		: >"$dir/fails"
 	done && [ ! -s "$dir/fails" ] && disgrafs reindex "$low" && is "$low/d/f" disgrafs find -C "$low" name:f
 	status=$?
 	umount "$low/d"
@@ -770,6 +774,15 @@ damaged_inside()
 	done
 }
 
+# What looks into files meets it first.
+damaged_words()
+{
+	# shellcheck disable=SC2086
+	leave && extract="" serve $options && echo word >"$mnt/f" && find_soon f text:word && leave &&
+		damage_table fulltext_data && extract="" serve $options && echo other >"$mnt/f" &&
+		find_soon f text:other
+}
+
 damage_is_met()
 {
 	ls "$mnt/.graph/tags/t" >/dev/null 2>&1
@@ -848,7 +861,7 @@ many()
 	is 14 sh -c 'find "$0/.graph/tags/all/mod3/div2" -type l | wc -l' "$mnt" &&
 	is 310 sh -c 'ls "$0/.graph/tags/all" | wc -l' "$mnt" &&
 	touch "$mnt/x" && disgrafs tag "$mnt/x" mod{0..6} || return
-	# What is freed does not stay as it was.
+	# Nodes that are added move those about that there are; what is freed does not stay as it was.
 	is 308 sh -c 'GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=165 \
 		disgrafs graph -j -n 300 --depth 2 "$0" | python3 -c "
 import json, sys
@@ -919,7 +932,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=42
+NR_TESTS=43
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -959,6 +972,7 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "a deleted index is made again" restart rm -f index.db
 	fresh_sqlite "a damaged index is made again" restart damage
 	fresh_sqlite "an index that is damaged behind its first pages is made again" damaged_inside
+	fresh_sqlite "an index whose words are damaged is made again" damaged_words
 	fresh_sqlite "an index that is damaged while it is in use is made again" damaged_meanwhile
 	fresh_sqlite "a file that is no database is made an index" restart not_a_database
 	fresh "a killed daemon's index is brought up to date" restart kill

@@ -125,6 +125,29 @@ static void a_reference_outlives_the_forget(void **state)
 	node_put(&table, b);
 }
 
+static void another_file_with_the_number(void **state)
+{
+	struct node *a = look_up("a"), *b;
+
+	(void)state;
+	node_retire(&table, a);
+	node_retire(&table, a);
+	b = look_up("a");
+	assert_ptr_not_equal(a, b);
+	assert_ptr_equal(node_get(&table, a->id), a);
+	node_put(&table, a);
+	node_forget(&table, a->id, 1);
+	node_put(&table, a);
+	assert_int_equal(released, 1);
+	assert_ptr_equal(look_up("a"), b);
+	/* Gone from the table, and kept by the caller alone. */
+	node_forget(&table, b->id, 2);
+	node_retire(&table, b);
+	node_put(&table, b);
+	node_put(&table, b);
+	assert_int_equal(released, 2);
+}
+
 static void forgets_too_many(void **state)
 {
 	struct node *a = look_up("a");
@@ -251,8 +274,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_node_an_inode), TEST(ids_are_never_reused),
-		TEST(a_reference_outlives_the_forget), TEST(forgets_too_many), TEST(fills_up), TEST(names),
-		TEST(all_ids), TEST(threads),
+		TEST(a_reference_outlives_the_forget), TEST(another_file_with_the_number),
+		TEST(forgets_too_many), TEST(fills_up), TEST(names), TEST(all_ids), TEST(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
