@@ -1292,9 +1292,8 @@ static __always_inline void learn_entry(struct extfuse_req *req, const struct na
 	__u64 node = node_stamp(req->conn, entry->nodeid);
 
 	store_name(req, key, entry, !entry->nodeid, name);
-	/* a full barrier, on any processor: nothing is added */
-	bump(node_slot(req->conn, entry->nodeid), 0);
-	if (entry->nodeid && !ACTIVE(any) && READ_ONCE(*any_slot(req->conn)) == any)
+	/* nothing is added: a load that no processor does before those above */
+	if (entry->nodeid && !ACTIVE(any) && __sync_fetch_and_add(any_slot(req->conn), 0) == any)
 		store_attr(req, entry->nodeid, &entry->attr,
 			   to_ns(entry->attr_valid, entry->attr_valid_nsec), node);
 }

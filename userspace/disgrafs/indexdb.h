@@ -170,8 +170,8 @@ uint64_t pg_index_bytes(struct tagindex *index);
 
 /* sqliteindex.c */
 int sqlite_index_open(struct tagindex *index, unsigned int flags);
-/* Nothing is lost: it says what the files say. */
 int sqlite_index_verify(struct tagindex *index);
+/* Nothing is lost: it says what the files say. */
 void sqlite_index_remove(struct tagindex *index);
 uint64_t sqlite_index_bytes(struct tagindex *index);
 

@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <linux/mount.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
