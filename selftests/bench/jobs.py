@@ -7,12 +7,13 @@ import statistics
 import subprocess
 import time
 
-from mounts import LL_MDCACHE, LL_TTL0, MOUNT, NATIVE, OWN, RAM, TTL0, Requests, attempt, run, say
+from mounts import LL_MDCACHE, LL_TTL0, MOUNT, NATIVE, OWN, RAM, TTL0, TTL0_RING, Requests, \
+    attempt, run, say
 
 SRC = f"{RAM}/src"
 DIR = f"{MOUNT}/jobs"
 CONFIGURATIONS = (NATIVE, TTL0, OWN, "disgrafsd, ttl 0", LL_MDCACHE, LL_TTL0,
-                  "passthrough_hp, passthrough, ttl 0",
+                  "passthrough_hp, passthrough, ttl 0", TTL0_RING,
                   "passthrough_hp 3.18, passthrough, ttl 0, io_uring")
 # 170 files of the kernel's source, and a part of Lua's: a compiler is slow when emulated
 TREE = ("tools/lib/api", "tools/lib/subcmd", "tools/lib/perf", "tools/lib/thermal",

@@ -25,6 +25,7 @@ LL_ABSENT = "passthrough_ll, ttl 0, no module loaded"
 LL_MDCACHE = "passthrough_ll, ttl 0, mdcache"
 OWN = "disgrafsd, module"
 TTL0 = "disgrafsd, ttl 0, module"
+TTL0_RING = "disgrafsd 3.18, ttl 0, module, io_uring"
 # daemons that let the VFS cache no more than TTL0 does
 TTL0_PEERS = (LL_TTL0, "passthrough_ll, ttl 0, cache=never", "passthrough_hp, ttl 0",
               "passthrough_hp, passthrough, ttl 0", "passthrough_ll 3.18, ttl 0, io_uring",
@@ -45,6 +46,8 @@ def hp(*options, series="3.17"):
 
 # what looks into written files in the background would be measured with the calls
 DISGRAFSD = ("disgrafsd", "--no-extract")
+# with the libfuse that the root's disgrafsd is not installed with
+RING_DISGRAFSD = ("env", f"LD_LIBRARY_PATH={libfuse('3.18', '')}", *DISGRAFSD, "-o", "io_uring")
 # pages are kept, and whether they are current is asked each time
 TTL_0 = ",timeout=0"
 ALL = ",timeout=86400,cache=always,writeback"
@@ -56,6 +59,7 @@ CONFIGURATIONS = (
     Configuration(LL_TTL0, ll(TTL_0)),
     Configuration(TTL0, (*DISGRAFSD, "--ttl", "0", LOWER)),
     Configuration(OWN, (*DISGRAFSD, LOWER)),
+    Configuration(TTL0_RING, (*RING_DISGRAFSD, "--ttl", "0", LOWER)),
     Configuration("disgrafsd, ttl 0", (*DISGRAFSD, "--no-module", "--ttl", "0", LOWER)),
     Configuration("disgrafsd", (*DISGRAFSD, "--no-module", LOWER)),
     Configuration(LL_MDCACHE, ll(TTL_0), "mdcache"),
@@ -117,6 +121,12 @@ def until(what, function):
     raise RuntimeError(what)
 
 
+def program_of(configuration):
+    if "disgrafsd" in configuration.daemon:
+        return "/usr/bin/disgrafsd"
+    return configuration.daemon[0]
+
+
 def daemon_pids(program):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -145,12 +155,12 @@ def mount_of(configuration):
     until("nothing is mounted", lambda: os.path.ismount(MOUNT))
     os.stat(MOUNT)
     if "io_uring" in configuration.name:
-        until("the daemon has no ring", lambda: has_ring(configuration.daemon[0]))
+        until("the daemon has no ring", lambda: has_ring(program_of(configuration)))
     if configuration.bind:
         run("extfusectl", "bind", MOUNT, configuration.bind, "--ttl", FOREVER)
-    elif configuration.name in (OWN, TTL0):
+    elif configuration.name in (OWN, TTL0, TTL0_RING):
         until("the mount is not bound", bindings)
-    if configuration.daemon[0] == "disgrafsd":
+    if "disgrafsd" in configuration.daemon:
         until("the index is out of date", index_is_current)
 
 
@@ -172,10 +182,8 @@ def served(configuration):
     finally:
         run("umount", MOUNT)
         if configuration.daemon:
-            program = configuration.daemon[0]
-            if program == "disgrafsd":
-                program = "/usr/bin/disgrafsd"
-            until("the daemon did not end", lambda: not list(daemon_pids(program)))
+            until("the daemon did not end",
+                  lambda: not list(daemon_pids(program_of(configuration))))
 
 
 class Requests:

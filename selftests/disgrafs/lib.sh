@@ -16,7 +16,7 @@ mkdir -p "$low" "$mnt"
 # has a validity of 0 too, on one kernel, and on the other what needs no module.
 given=${VARIANTS-}
 declare -A options_of=([plain]="--no-module" [ttl0]="--no-module --ttl 0" [policy]="--ttl 0"
-	[far]="--no-module --far" [farpolicy]="--far")
+	[far]="--no-module --far" [farpolicy]="--far" [ring]="--ttl 0 -o io_uring")
 case $(uname -r) in
 6.12.*) : "${VARIANTS:=policy}" ;;
 *) : "${VARIANTS:=plain}" ;;
@@ -35,6 +35,11 @@ done
 # Looking into files takes time that most tests do not ask for.
 extract=--no-extract
 
+has_ring()
+{
+	find "/proc/$daemon/fd" -lname '*io_uring*' | grep -q .
+}
+
 # serve [OPTION...]: $low at $mnt, and wait until it is, and its index current.
 serve()
 {
@@ -47,7 +52,8 @@ serve()
 	daemon=$!
 	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
 		! mountpoint -q "$mnt" || stat "$mnt" >/dev/null 2>&1 && mountpoint -q "$mnt" &&
-			! disgrafs tags -C "$mnt" 2>&1 >/dev/null | grep -q "out of date" && return
+			! disgrafs tags -C "$mnt" 2>&1 >/dev/null | grep -q "out of date" &&
+			{ [[ $* != *io_uring* ]] || has_ring; } && return
 		kill -0 $daemon 2>/dev/null || break
 		sleep 0.1
 	done

@@ -3,7 +3,8 @@
  * fanotify tells of the whole file system that LOWER is on: for each change the
  * directory, by its handle, and the name. All that is taken from it is where to look.
  *
- * The daemon's own changes are left out. Data that goes through to backing files is
+ * The daemon's own changes are left out; while there is nothing but those, they are read
+ * a few at a time, because being woken for each costs more than reading them. Data that goes through to backing files is
  * written by the callers, and looks like a change behind the mount: it costs an
  * invalidation when such a file is closed.
  *
@@ -32,6 +33,9 @@
 
 #define NAMES (FAN_CREATE | FAN_DELETE | FAN_RENAME)
 #define WANTED (NAMES | FAN_ATTRIB | FAN_CLOSE_WRITE | FAN_ONDIR)
+
+/* Between two readings of nothing but our own changes. */
+#define PACE_MS 2
 
 /* How much of what happened until then is still looked at. */
 #define LAST_READS 64
@@ -227,21 +231,27 @@ static void overflow(struct disgrafsd *fs)
 	invalidate_all(fs);
 }
 
-/* False: there were none. */
-static bool events_seen(struct disgrafsd *fs)
+enum seen { SEEN_NONE, SEEN_OWN, SEEN_OTHERS };
+
+static enum seen events_seen(struct disgrafsd *fs)
 {
+	enum seen seen = SEEN_NONE;
 	char buf[65536] __attribute__((aligned(8)));
 	ssize_t len = read(behind.fanotify, buf, sizeof(buf));
 	const struct fanotify_event_metadata *event = (const void *)buf;
 	pid_t self = getpid();
 
 	for (; len > 0 && FAN_EVENT_OK(event, len); event = FAN_EVENT_NEXT(event, len)) {
-		if (event->mask & FAN_Q_OVERFLOW)
+		if (event->mask & FAN_Q_OVERFLOW) {
 			overflow(fs);
-		else if (event->pid != self)
+		} else if (event->pid != self) {
 			event_seen(fs, event);
+			seen = SEEN_OTHERS;
+		} else if (!seen) {
+			seen = SEEN_OWN;
+		}
 	}
-	return len > 0;
+	return seen;
 }
 
 static void *watch(void *arg)
@@ -252,8 +262,10 @@ static void *watch(void *arg)
 		{ .fd = behind.stop, .events = POLLIN },
 	};
 
-	while (poll(wait, 2, -1) > 0 && !wait[1].revents)
-		events_seen(arg);
+	while (poll(wait, 2, -1) > 0 && !wait[1].revents) {
+		if (events_seen(arg) == SEEN_OWN && poll(wait + 1, 1, PACE_MS) > 0)
+			break;
+	}
 	behind.ending = true;
 	while (left && events_seen(arg))
 		left--;

@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+static uid_t own_uid;
+static gid_t own_gid;
 static _Thread_local bool own_umask;
 static _Thread_local mode_t current_umask;
 
@@ -31,13 +33,24 @@ int creds_init(struct disgrafsd *fs)
 {
 	int bits;
 
-	fs->multiuser = geteuid() == 0;
+	own_uid = geteuid();
+	own_gid = getegid();
+	fs->multiuser = own_uid == 0;
 	if (!fs->multiuser)
 		return 0;
 	bits = prctl(PR_GET_SECUREBITS);
 	if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP) < 0)
 		return -errno;
 	return 0;
+}
+
+/* Four system calls less a request for those who are who the daemon is. */
+static void set_ids(uid_t old_uid, gid_t old_gid, uid_t uid, gid_t gid)
+{
+	if (gid != old_gid)
+		setfsgid(gid);
+	if (uid != old_uid)
+		setfsuid(uid);
 }
 
 static void set_umask(mode_t mask)
@@ -58,20 +71,17 @@ void creds_enter(fuse_req_t req)
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
 	set_umask(ctx->umask & 0777);
-	if (get_fs(req)->multiuser) {
-		setfsgid(ctx->gid);
-		setfsuid(ctx->uid);
-	}
+	if (get_fs(req)->multiuser)
+		set_ids(own_uid, own_gid, ctx->uid, ctx->gid);
 }
 
 void creds_leave(fuse_req_t req)
 {
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	int err = errno;
 
-	if (get_fs(req)->multiuser) {
-		setfsuid(geteuid());
-		setfsgid(getegid());
-	}
+	if (get_fs(req)->multiuser)
+		set_ids(ctx->uid, ctx->gid, own_uid, own_gid);
 	errno = err;
 }
 
