@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #include "graph.h"
 
@@ -36,20 +35,12 @@ struct dirent64_raw {
 
 bool dir_offsets_are_stable(int fd)
 {
-	static const long magics[] = {
+	static const unsigned int types[] = {
 		EXT4_SUPER_MAGIC, XFS_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
 		NFS_SUPER_MAGIC, CEPH_SUPER_MAGIC, ZFS_MAGIC,
 	};
-	struct statfs sf;
-	size_t i;
 
-	if (fstatfs(fd, &sf) < 0)
-		return false;
-	for (i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
-		if ((unsigned int)sf.f_type == (unsigned int)magics[i])
-			return true;
-	}
-	return false;
+	return lower_is_one_of(fd, types, sizeof(types) / sizeof(*types));
 }
 
 static int open_dir(const struct node *node)

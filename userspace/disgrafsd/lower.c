@@ -22,13 +22,34 @@
 /* Not in linux/magic.h. */
 #define LUSTRE_MAGIC 0x0bd00bd0
 
-/* Another mount's root, for instance of this very LOWER over itself. */
-static bool is_mount(int fd)
+static unsigned int fs_type(int fd)
 {
 	struct statfs sf;
 
-	return fstatfs(fd, &sf) == 0 && (unsigned int)sf.f_type == FUSE_SUPER_MAGIC &&
-	       getxattr(fd_path(fd).path, LOWER_XATTR, NULL, 0) > 0;
+	return fstatfs(fd, &sf) < 0 ? 0 : sf.f_type;
+}
+
+bool lower_is_one_of(int fd, const unsigned int *types, size_t count)
+{
+	unsigned int type = fs_type(fd);
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (type == types[i])
+			return true;
+	}
+	return false;
+}
+
+bool lower_is_fuse(int fd)
+{
+	return fs_type(fd) == FUSE_SUPER_MAGIC;
+}
+
+/* Another mount's root, for instance of this very LOWER over itself. */
+static bool is_mount(int fd)
+{
+	return lower_is_fuse(fd) && getxattr(fd_path(fd).path, LOWER_XATTR, NULL, 0) > 0;
 }
 
 /*
@@ -88,13 +109,6 @@ int lower_open(const char *path, const char *index, bool *shared)
 	return -1;
 }
 
-static unsigned int fs_type(int fd)
-{
-	struct statfs sf;
-
-	return fstatfs(fd, &sf) < 0 ? 0 : sf.f_type;
-}
-
 bool lower_is_far(int fd)
 {
 	static const unsigned int types[] = {
@@ -102,14 +116,8 @@ bool lower_is_far(int fd)
 		SMB2_SUPER_MAGIC, V9FS_MAGIC, CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC, AFS_FS_MAGIC,
 		CODA_SUPER_MAGIC, LUSTRE_MAGIC,
 	};
-	unsigned int type = fs_type(fd);
-	size_t i;
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (type == types[i])
-			return true;
-	}
-	return false;
+	return lower_is_one_of(fd, types, sizeof(types) / sizeof(types[0]));
 }
 
 bool lower_is_stacked(int fd)
@@ -118,9 +126,4 @@ bool lower_is_stacked(int fd)
 
 	return type == OVERLAYFS_SUPER_MAGIC || type == FUSE_SUPER_MAGIC ||
 	       type == ECRYPTFS_SUPER_MAGIC;
-}
-
-bool lower_is_fuse(int fd)
-{
-	return fs_type(fd) == FUSE_SUPER_MAGIC;
 }
