@@ -16,17 +16,7 @@
 
 bool trait_is_value(const char *value)
 {
-	const unsigned char *s = (const unsigned char *)value;
-	size_t left = strlen(value), len;
-
-	if (!left || left > MAX_VALUE)
-		return false;
-	for (; left; s += len, left -= len) {
-		len = utf8_len(s, left);
-		if (!len)
-			return false;
-	}
-	return true;
+	return *value && strlen(value) <= MAX_VALUE && utf8_is_valid(value);
 }
 
 /* What is no trait, because it is asked for in other ways or as good as unique. */

@@ -2,8 +2,10 @@
 #ifndef DISGRAFS_UTF8_H
 #define DISGRAFS_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The bits of @count more bytes of a character whose first byte has @bits, or 0. */
 static inline uint32_t utf8_continue(const unsigned char *s, size_t count, uint32_t bits)
@@ -30,6 +32,19 @@ static inline size_t utf8_len(const unsigned char *s, size_t left)
 	    (len == 4 && (c < 0x10000 || c >= 0x110000)))
 		c = 0;
 	return c ? len : 0;
+}
+
+static inline bool utf8_is_valid(const char *string)
+{
+	const unsigned char *s = (const unsigned char *)string;
+	size_t left = strlen(string), len;
+
+	for (; left; s += len, left -= len) {
+		len = utf8_len(s, left);
+		if (!len)
+			return false;
+	}
+	return true;
 }
 
 #endif
