@@ -371,17 +371,6 @@ void graph_rmdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const c
 	fuse_reply_err(req, err);
 }
 
-/* Copies of @dir's tags, to be used without the lock. NULL: out of memory. */
-static char **copy_tags(const struct vnode *dir)
-{
-	char **tags = calloc(dir->count + 1, sizeof(*tags));
-	size_t i;
-
-	for (i = 0; tags && i < dir->count; i++)
-		tags[i] = strdup(dir->tags[i]);
-	return tags;
-}
-
 static void free_tags(char **tags)
 {
 	size_t i;
@@ -389,6 +378,22 @@ static void free_tags(char **tags)
 	for (i = 0; tags && tags[i]; i++)
 		free(tags[i]);
 	free(tags);
+}
+
+/* Copies of @dir's tags, to be used without the lock. NULL: out of memory. */
+static char **copy_tags(const struct vnode *dir)
+{
+	char **tags = calloc(dir->count + 1, sizeof(*tags));
+	size_t i;
+
+	for (i = 0; tags && i < dir->count; i++) {
+		tags[i] = strdup(dir->tags[i]);
+		if (!tags[i]) {
+			free_tags(tags);
+			return NULL;
+		}
+	}
+	return tags;
 }
 
 static struct retag change(char **add, char **remove)
@@ -438,7 +443,7 @@ void graph_symlink(struct graph *graph, fuse_req_t req, const char *target, fuse
 	if (ret == 0) {
 		add = copy_tags(dir);
 		path = find_target(graph, req, dir, target);
-		ret = path ? 0 : -ENOENT;
+		ret = !add ? -ENOMEM : path ? 0 : -ENOENT;
 	}
 	pthread_mutex_unlock(&graph->lock);
 	if (ret == 0) {
