@@ -125,15 +125,6 @@ static int add_file(uint64_t ino, const char *path, void *arg)
 
 /* ---- directories ---- */
 
-static void free_tags(char **tags)
-{
-	size_t i;
-
-	for (i = 0; tags && tags[i]; i++)
-		free(tags[i]);
-	free(tags);
-}
-
 /* The tags of a name in any/, a NULL behind them. NULL: out of memory. */
 static char **split_tags(const char *list)
 {

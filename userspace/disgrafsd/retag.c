@@ -371,31 +371,6 @@ void graph_rmdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const c
 	fuse_reply_err(req, err);
 }
 
-static void free_tags(char **tags)
-{
-	size_t i;
-
-	for (i = 0; tags && tags[i]; i++)
-		free(tags[i]);
-	free(tags);
-}
-
-/* Copies of @dir's tags, to be used without the lock. NULL: out of memory. */
-static char **copy_tags(const struct vnode *dir)
-{
-	char **tags = calloc(dir->count + 1, sizeof(*tags));
-	size_t i;
-
-	for (i = 0; tags && i < dir->count; i++) {
-		tags[i] = strdup(dir->tags[i]);
-		if (!tags[i]) {
-			free_tags(tags);
-			return NULL;
-		}
-	}
-	return tags;
-}
-
 static struct retag change(char **add, char **remove)
 {
 	struct retag change = { (const char *const *)add, (const char *const *)remove, 0, 0 };
@@ -441,7 +416,7 @@ void graph_symlink(struct graph *graph, fuse_req_t req, const char *target, fuse
 	if (dir && dir->kind == GRAPH_TAGS)
 		ret = -EPERM;
 	if (ret == 0) {
-		add = copy_tags(dir);
+		add = copy_tags(dir, NULL);
 		path = find_target(graph, req, dir, target);
 		ret = !add ? -ENOMEM : path ? 0 : -ENOENT;
 	}
@@ -531,8 +506,8 @@ void graph_rename(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const 
 	if (ret == 0)
 		ret = plan_move(graph, dir, name, new_dir, new_name, &link);
 	if (ret == 0) {
-		add = copy_tags(new_dir);
-		remove = copy_tags(dir);
+		add = copy_tags(new_dir, NULL);
+		remove = copy_tags(dir, NULL);
 		path = strdup(graph_link_path(link));
 		ino = link->ino;
 		ret = add && remove && path ? 0 : -ENOMEM;

@@ -24,32 +24,38 @@ static size_t name_bucket(uint64_t parent, const char *name)
 	return (h ^ h >> 32) % VNODE_BUCKETS;
 }
 
+char **copy_tags(const struct vnode *dir, const char *more)
+{
+	size_t count = dir->count + (more ? 1 : 0), i;
+	char **tags = calloc(count + 1, sizeof(*tags));
+
+	for (i = 0; tags && i < count; i++) {
+		tags[i] = strdup(i < dir->count ? dir->tags[i] : more);
+		if (!tags[i]) {
+			free_tags(tags);
+			return NULL;
+		}
+	}
+	return tags;
+}
+
+void free_tags(char **tags)
+{
+	size_t i;
+
+	for (i = 0; tags && tags[i]; i++)
+		free(tags[i]);
+	free(tags);
+}
+
 static void vnode_free(struct vnode *node)
 {
-	while (node->count)
-		free(node->tags[--node->count]);
-	free(node->tags);
+	free_tags(node->tags);
 	free(node->name);
 	free(node->arg);
 	listing_put(node->listing);
 	listing_put(node->reading);
 	free(node);
-}
-
-static int copy_tags(struct vnode *node, const struct vnode *parent, const char *tag)
-{
-	size_t i;
-
-	node->tags = calloc(parent->count + 1, sizeof(*node->tags));
-	if (!node->tags)
-		return -ENOMEM;
-	for (i = 0; i <= parent->count; i++) {
-		node->tags[i] = strdup(i < parent->count ? parent->tags[i] : tag);
-		if (!node->tags[i])
-			return -ENOMEM;
-		node->count++;
-	}
-	return 0;
 }
 
 static struct vnode *vnode_new(struct graph *graph, const struct vnode *parent,
@@ -67,8 +73,11 @@ static struct vnode *vnode_new(struct graph *graph, const struct vnode *parent,
 	node->ino = entry->ino;
 	node->name = strdup(entry->name);
 	node->arg = strdup(entry->arg);
-	if (!node->name || !node->arg ||
-	    (node->kind == GRAPH_TAG && copy_tags(node, parent, entry->arg) < 0)) {
+	if (node->kind == GRAPH_TAG) {
+		node->tags = copy_tags(parent, entry->arg);
+		node->count = parent->count + 1;
+	}
+	if (!node->name || !node->arg || (node->count && !node->tags)) {
 		vnode_free(node);
 		return NULL;
 	}

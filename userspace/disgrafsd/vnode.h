@@ -30,7 +30,7 @@ struct vnode {
 	 */
 	char *arg;
 	uint64_t ino;		/* GRAPH_LINK: of the file */
-	char **tags;		/* GRAPH_TAG: all of the path */
+	char **tags;		/* GRAPH_TAG: all of the path, a NULL behind them */
 	size_t count;
 	struct listing *listing;
 	struct listing *reading; /* that a reader began */
@@ -64,6 +64,12 @@ struct vnode *vnode_get(struct graph *graph, const struct vnode *parent, const s
 /* Removes a node that nobody refers to. */
 void vnode_put(struct graph *graph, struct vnode *node);
 void vnodes_free(struct graph *graph);
+/*
+ * Copies of @dir's tags, to be used without the lock, of @more too unless it is NULL, and a
+ * NULL behind them. NULL: out of memory.
+ */
+char **copy_tags(const struct vnode *dir, const char *more);
+void free_tags(char **tags);
 
 /* graphdirs.c: what is in the directory @dir now, NULL with errno. */
 struct listing *graph_listing(struct graph *graph, struct vnode *dir);
