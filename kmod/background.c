@@ -114,12 +114,13 @@ void extfuse_background_refused(struct fuse_args *args, int error)
  * @heard_by: bits, those that want to hear
  * @walk: what is theirs, NULL if only the first was asked
  *
+ * Without memory and reserve the policies never hear the end. A cache takes the
+ * change for one that is still under way: it serves less from then on, nothing
+ * stale.
+ *
  * Context: atomic, inside extfuse_srcu.
- * Return: false without memory and reserve; the policies then never hear the end.
- * A cache takes the change for one that is still under way: it serves less from
- * then on, nothing stale.
  */
-bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chain *chain,
+void extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chain *chain,
 			      unsigned int heard_by, const struct extfuse_walk *walk)
 {
 	xf_end_t *end = xf_args_end(ctx->args);
@@ -129,7 +130,7 @@ bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chai
 
 	bg = mempool_alloc(background_pool, GFP_ATOMIC | __GFP_NOWARN);
 	if (!bg)
-		return false;
+		return;
 	extfuse_conn_get(ctx->conn);
 	extfuse_chain_get(chain);
 	bg->end = *end;
@@ -145,7 +146,6 @@ bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chai
 	hlist_add_head(&bg->node, &buckets[i].head);
 	spin_unlock_irqrestore(&buckets[i].lock, flags);
 	*end = background_end;
-	return true;
 }
 
 int extfuse_background_init(void)

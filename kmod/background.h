@@ -5,7 +5,7 @@
 
 #include "dispatch.h"
 
-bool extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chain *chain,
+void extfuse_background_track(const struct extfuse_ctx *ctx, struct extfuse_chain *chain,
 			      unsigned int heard_by, const struct extfuse_walk *walk);
 void extfuse_background_refused(struct fuse_args *args, int error);
 int extfuse_background_init(void);
