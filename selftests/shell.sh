@@ -15,19 +15,32 @@ no()
 	return 1
 }
 
-# check NAME COMMAND...: a test. What several tests would trip over leave() removes. Some
-# subjects have a check of their own.
+# For subjects to redefine: what a test that fails has to say.
+test_failed()
+{
+	:
+}
+
+# The same, after each test: test_ended pass|fail SECONDS.
+test_ended()
+{
+	:
+}
+
+# check NAME COMMAND...: a test. ctl.sh and tools.sh have a check of their own.
 check()
 {
-	local name=$1
+	local name=$1 from=$SECONDS outcome
 
 	shift
 	if "$@"; then
-		ktap_test_pass "$name"
+		outcome=pass
 	else
-		ktap_test_fail "$name"
+		outcome=fail
+		test_failed
 	fi
-	leave
+	"ktap_test_$outcome" "$name"
+	test_ended "$outcome" "$((SECONDS - from))"
 }
 
 # within SECONDS COMMAND...: becomes true in time, and that on a debug kernel.

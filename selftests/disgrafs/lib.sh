@@ -86,18 +86,9 @@ cleanup()
 }
 trap cleanup EXIT
 
-# check NAME COMMAND...: one test.
-check()
+test_failed()
 {
-	local name=$1
-
-	shift
-	if "$@"; then
-		ktap_test_pass "$name"
-	else
-		sed 's/^/# daemon: /' "$dir/daemon.log" 2>/dev/null
-		ktap_test_fail "$name"
-	fi
+	sed 's/^/# daemon: /' "$dir/daemon.log" 2>/dev/null
 }
 
 # serve_each COMMAND...: in each variant, with $variant and $options, of an empty $low.

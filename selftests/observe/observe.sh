@@ -576,26 +576,23 @@ module_leaves()
 
 # --- all of them ---
 
-# check NAME COMMAND
-check()
+# abandon: what a test left that failed half way.
+abandon()
 {
-	local from=$SECONDS
+	[ -z "$load" ] || unload
+	# shellcheck disable=SC2046
+	kill -KILL $(jobs -p) 2>/dev/null
+	rmdir $tracing/instances/extfuse-test 2>/dev/null
+	echo 1000 >$limit
+	umount -l "$mnt" 2>/dev/null
+	extfusectl policy unload ob-wrong 2>/dev/null
+	within 10 unbound
+}
 
-	if "$2"; then
-		ktap_test_pass "$1"
-	else
-		ktap_test_fail "$1"
-		# what it left
-		[ -z "$load" ] || unload
-		# shellcheck disable=SC2046
-		kill -KILL $(jobs -p) 2>/dev/null
-		rmdir $tracing/instances/extfuse-test 2>/dev/null
-		echo 1000 >$limit
-		umount -l "$mnt" 2>/dev/null
-		extfusectl policy unload ob-wrong 2>/dev/null
-		within 10 unbound
-	fi
-	ktap_print_msg "$((SECONDS - from)) s"
+test_ended()
+{
+	[ "$1" = pass ] || abandon
+	ktap_print_msg "$2 s"
 }
 
 ktap_print_header
