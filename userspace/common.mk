@@ -30,8 +30,8 @@ OUT := $(O)/$(COMPONENT)
 LIBEXTFUSE := $(O)/libextfuse/libextfuse.a
 LIBEXTFUSE_PKGS := libnl-genl-3.0 libnl-3.0 libbpf
 
-ALL_CPPFLAGS = -D_GNU_SOURCE -DEXTFUSE_VERSION='"$(VERSION)"' -I$(TOP)/userspace/libextfuse \
-	-I$(TOP)/kmod/uapi $(CPPFLAGS) $(PKG_CFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -DEXTFUSE_VERSION='"$(VERSION)"' -I$(TOP)/userspace \
+	-I$(TOP)/userspace/libextfuse -I$(TOP)/kmod/uapi $(CPPFLAGS) $(PKG_CFLAGS)
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Werror $(CFLAGS)
 CHECK_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all

@@ -51,10 +51,11 @@ static size_t spaceless_len(const unsigned char *s, size_t left)
  */
 static size_t copy_char(char **to, const unsigned char *s, size_t left)
 {
-	size_t len = utf8_len(s, left);
+	uint32_t c;
+	size_t len = utf8_next((const char *)s, left, &c);
 
-	if (len < 2) {
-		*(*to)++ = len && isalnum(*s) ? *s : ' ';
+	if (len == 1) {
+		*(*to)++ = c != UTF8_INVALID && isalnum(c) ? c : ' ';
 		return 1;
 	}
 	memcpy(*to, s, len);
