@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "text.h"
+#include "utf8.h"
 
 void *must(void *p)
 {
@@ -17,85 +18,46 @@ void *must(void *p)
 	return p;
 }
 
-/*
- * Length of the UTF-8 sequence at @s (RFC 3629: no overlong ones, no surrogates,
- * nothing above U+10FFFF) and its character, 0 if it is not valid.
- */
-static unsigned int utf8_next(const unsigned char *s, uint32_t *c)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned int len, i;
-
-	if (s[0] < 0x80) {
-		*c = s[0];
-		return 1;
-	}
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		len = 2;
-	else if ((s[0] & 0xf0) == 0xe0)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-
-	*c = s[0] & (0xff >> (len + 1));
-	for (i = 1; i < len; i++) {
-		/* Ends at the string's NUL too, which continues nothing. */
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*c = *c << 6 | (s[i] & 0x3f);
-	}
-	if (*c < least[len] || (*c >= 0xd800 && *c <= 0xdfff) || *c > 0x10ffff)
-		return 0;
-	return len;
-}
-
 char *text_for_json(const char *string)
 {
-	const unsigned char *s = (const unsigned char *)string;
-	char *out = must(malloc(2 * strlen(string) + 1)), *to = out;
-	unsigned int len;
+	size_t left = strlen(string), len;
+	char *out = must(malloc(2 * left + 1)), *to = out;
 	uint32_t c;
 
-	while (*s) {
-		len = utf8_next(s, &c);
-		if (len) {
-			memcpy(to, s, len);
-			to += len;
-			s += len;
+	for (; left; string += len, left -= len) {
+		len = utf8_next(string, left, &c);
+		if (c == UTF8_INVALID) {
+			to += utf8_put(to, (unsigned char)*string);
 		} else {
-			*to++ = 0xc0 | *s >> 6;
-			*to++ = 0x80 | (*s & 0x3f);
-			s++;
+			memcpy(to, string, len);
+			to += len;
 		}
 	}
 	*to = '\0';
 	return out;
 }
 
-static bool is_control(uint32_t c)
+/* What would be mistaken for something else, or is no character. */
+static bool is_escaped(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0);
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == '\\' || c == UTF8_INVALID;
 }
 
 static char *escape(const char *string, bool keep_space)
 {
-	const unsigned char *s = (const unsigned char *)string;
-	char *out = must(malloc(4 * strlen(string) + 1)), *to = out;
-	unsigned int len, i;
+	size_t left = strlen(string), len, i;
+	char *out = must(malloc(4 * left + 1)), *to = out;
 	uint32_t c;
 
-	while (*s) {
-		len = utf8_next(s, &c);
-		if (len && !is_control(c) && c != '\\' && (c != ' ' || keep_space)) {
-			memcpy(to, s, len);
+	for (; left; string += len, left -= len) {
+		len = utf8_next(string, left, &c);
+		if (!is_escaped(c) && (c != ' ' || keep_space)) {
+			memcpy(to, string, len);
 			to += len;
-			s += len;
 			continue;
 		}
-		for (i = 0; i < (len ?: 1); i++)
-			to += sprintf(to, "\\%03o", *s++);
+		for (i = 0; i < len; i++)
+			to += sprintf(to, "\\%03o", (unsigned char)string[i]);
 	}
 	*to = '\0';
 	return out;
