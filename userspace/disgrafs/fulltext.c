@@ -30,13 +30,9 @@ static const struct {
 /* How many of the @left bytes at @s are a character of such a script, or 0. */
 static size_t spaceless_len(const unsigned char *s, size_t left)
 {
-	uint32_t c = 0;
-	size_t len, i;
+	uint32_t c;
+	size_t len = utf8_next((const char *)s, left, &c), i;
 
-	/* All of them take three or four bytes. */
-	len = *s >= 0xf0 && *s < 0xf8 ? 4 : *s >= 0xe0 && *s < 0xf0 ? 3 : 0;
-	if (len && len <= left)
-		c = utf8_continue(s + 1, len - 1, *s & (len == 4 ? 0x07 : 0x0f));
 	for (i = 0; i < sizeof(spaceless) / sizeof(*spaceless); i++) {
 		if (c >= spaceless[i].first && c <= spaceless[i].last)
 			return len;

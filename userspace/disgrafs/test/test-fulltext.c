@@ -124,6 +124,8 @@ static void hostile(void **state)
 		"text:'\"'", "text:'\" OR fulltext MATCH \"'", "text:*", "text:'- + ^ { }'",
 		"text:\xe4", "text:\xff\xfe", "text:'words : x'", "text:NEAR",
 		"text:'\"a\" NOT \"b\"'",
+		/* of what would be Han, in a byte more than it takes */
+		"text:\xf0\x84\xb8\xad",
 	};
 	char all[256], found[4096];
 	struct expr_error error;
@@ -136,6 +138,8 @@ static void hostile(void **state)
 	make_sized("all", all, sizeof(all));
 	make("quotes", "say \"hello\"world");
 	make("empty", "");
+	make("overlong", "\xf0\x84\xb8\xad last");
+	finds("text:last", "overlong ");
 	finds("text:before", "nul ");
 	finds("text:after", "nul ");
 	finds("text:abcdefghijklmnopqrstuvwxyz", "all ");
