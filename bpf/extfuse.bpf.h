@@ -121,6 +121,7 @@ extern int extfuse_req_name_hash(struct extfuse_req *req, __u32 which, __u64 dir
 				 struct extfuse_name_hash *hash) __ksym;
 extern int extfuse_reply_set(struct extfuse_req *req, const void *data, __u32 data__sz) __ksym;
 extern int extfuse_reply_data(struct extfuse_req *req, void *buf, __u32 buf__sz) __ksym;
+extern int extfuse_open_flags(struct extfuse_req *req, __u32 flags) __ksym;
 extern int extfuse_backing_getattr(struct extfuse_req *req, __u32 backing_id,
 				   struct fuse_attr *attr) __ksym;
 extern int extfuse_backing_read(struct extfuse_req *req, __u32 backing_id) __ksym;

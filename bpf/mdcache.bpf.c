@@ -102,7 +102,7 @@ struct name_val {
 	__u64 sum;
 };
 
-enum { XATTR = 1, XATTR_LIST, LINK_TARGET, ACCESS, STATFS, STATX };
+enum { XATTR = 1, XATTR_LIST, LINK_TARGET, ACCESS, STATFS, STATX, PAGES };
 
 struct data_key {
 	union {
@@ -1072,19 +1072,6 @@ int BPF_PROG(mdcache_flush, struct extfuse_req *req, const struct fuse_flush_in 
 	return only_read(req, in->fh) ? EXTFUSE_PASS : change_node(req);
 }
 
-SEC("struct_ops/release")
-int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release_in *in)
-{
-	/* before the daemon can give it again */
-	handle_closed(req, in->fh);
-	/* What was open for writing may be other than before, which the daemon wants to know. */
-	if (in->flags & 3 /* O_ACCMODE */)
-		return change_node(req);
-	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK))
-		return 0;
-	return EXTFUSE_PASS;
-}
-
 /* The xattr may be an access control list. */
 SEC("struct_ops/setxattr")
 int BPF_PROG(mdcache_setxattr, struct extfuse_req *req)
@@ -1379,35 +1366,6 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 	return 0;
 }
 
-SEC("struct_ops/open_done")
-int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_out *out, int error)
-{
-	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
-	__u8 one = 1;
-
-	check_handle(req, error);
-	if (req->opcode == FUSE_OPENDIR)
-		return 0;
-	if (req->opcode != FUSE_OPEN)
-		key.nodeid = req->cookie[OTHER];	/* see created() */
-	if (!error)
-		handle_opened(req, key.nodeid, out->fh,
-			      req->opcode != FUSE_OPEN || req->cookie[WRITES]);
-	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
-		/* what is cached of its attributes is not true any more */
-		bump(any_slot(req->conn), BEGIN - 1);
-		bump(node_slot(req->conn, key.nodeid), BEGIN - 1);
-		/* without room, the module still asks the daemon while it is open */
-		if (!backing_id_of(req, key.nodeid))
-			bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY);
-	}
-	if (req->opcode == FUSE_OPEN && req->cookie[BEGUN]) {
-		end_node(req, req->nodeid);
-		end_any(req);
-	}
-	return 0;
-}
-
 /* Data: xattrs, link targets, access checks, statfs */
 
 /*
@@ -1495,6 +1453,128 @@ static __always_inline int learn_data(struct extfuse_req *req, const struct data
 	/* a question for the size alone, or too large a value */
 	if (error || val.len >= 0)
 		store_data(req, key, &val);
+	return 0;
+}
+
+/* Pages */
+
+/*
+ * With each open of a daemon that does not say otherwise fs/fuse drops what it has read of
+ * a file, and it keeps nothing of what is listed of a directory. Where the validity was
+ * extended at bind that is kept as long, and until something is changed: an entry says
+ * that no page is older. At first it has the handle of the open that drops them, and
+ * counts when that is released: until it has ended, what it drops may be there.
+ *
+ * Something, not just the inode: to daemons that know files by name each link is another
+ * one.
+ */
+static __always_inline __u64 pages_stamp(const struct extfuse_req *req)
+{
+	return READ_ONCE(*any_slot(req->conn)) + node_stamp(req->conn, req->nodeid);
+}
+
+static __always_inline void pages_key(struct data_key *key, const struct extfuse_req *req)
+{
+	data_key(key, req, PAGES);
+	key->uid = 0;		/* they are everybody's */
+	key->gid = 0;
+}
+
+/* 0 is what daemons give that have no handles: whose is it? */
+static __always_inline bool pages_count(const struct extfuse_req *req, __u64 fh)
+{
+	return req->ttl && fh && fh != EXTFUSE_FH_NONE;
+}
+
+static __always_inline void pages_opened(struct extfuse_req *req, const struct fuse_open_out *out)
+{
+	__u32 flags = req->opcode == FUSE_OPENDIR ? FOPEN_CACHE_DIR : 0;
+	struct data_val val = {};
+	struct data_key key;
+	__u64 stamp;
+
+	/* which drops nothing */
+	if (!pages_count(req, out->fh) || (out->open_flags & FOPEN_KEEP_CACHE))
+		return;
+	pages_key(&key, req);
+	stamp = pages_stamp(req);
+	if (load_data(&key, stamp, &val) && !val.len) {
+		extfuse_open_flags(req, flags | FOPEN_KEEP_CACHE);
+		return;
+	}
+	val.stamp = stamp;
+	val.expires = 0;
+	val.len = sizeof(out->fh);
+	*(__u64 *)val.data = out->fh;
+	store_data(req, &key, &val);
+	if (flags)
+		extfuse_open_flags(req, flags);
+}
+
+static __always_inline void pages_released(struct extfuse_req *req, __u64 fh)
+{
+	struct data_val val;
+	struct data_key key;
+
+	if (!pages_count(req, fh))
+		return;
+	pages_key(&key, req);
+	if (!load_data(&key, pages_stamp(req), &val) ||
+	    val.len != sizeof(fh) || *(__u64 *)val.data != fh)
+		return;
+	val.len = 0;
+	store_data(req, &key, &val);
+}
+
+SEC("struct_ops/release")
+int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release_in *in)
+{
+	/* before the daemon can give it again */
+	handle_closed(req, in->fh);
+	/* What was open for writing may be other than before, which the daemon wants to know. */
+	if (in->flags & 3 /* O_ACCMODE */)
+		return change_node(req);
+	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK))
+		return 0;
+	pages_released(req, in->fh);
+	return EXTFUSE_PASS;
+}
+
+SEC("struct_ops/releasedir")
+int BPF_PROG(mdcache_releasedir, struct extfuse_req *req, const struct fuse_release_in *in)
+{
+	pages_released(req, in->fh);
+	return EXTFUSE_PASS;
+}
+
+SEC("struct_ops/open_done")
+int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_out *out, int error)
+{
+	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+	__u8 one = 1;
+
+	check_handle(req, error);
+	if (!error && req->opcode != FUSE_CREATE && req->opcode != FUSE_TMPFILE)
+		pages_opened(req, out);
+	if (req->opcode == FUSE_OPENDIR)
+		return 0;
+	if (req->opcode != FUSE_OPEN)
+		key.nodeid = req->cookie[OTHER];	/* see created() */
+	if (!error)
+		handle_opened(req, key.nodeid, out->fh,
+			      req->opcode != FUSE_OPEN || req->cookie[WRITES]);
+	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
+		/* what is cached of its attributes is not true any more */
+		bump(any_slot(req->conn), BEGIN - 1);
+		bump(node_slot(req->conn, key.nodeid), BEGIN - 1);
+		/* without room, the module still asks the daemon while it is open */
+		if (!backing_id_of(req, key.nodeid))
+			bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY);
+	}
+	if (req->opcode == FUSE_OPEN && req->cookie[BEGUN]) {
+		end_node(req, req->nodeid);
+		end_any(req);
+	}
 	return 0;
 }
 
@@ -1885,6 +1965,7 @@ struct extfuse_ops mdcache = {
 	.write = (void *)mdcache_write,
 	.statfs = (void *)mdcache_statfs,
 	.release = (void *)mdcache_release,
+	.releasedir = (void *)mdcache_releasedir,
 	.fsync = (void *)mdcache_fsync,
 	.setxattr = (void *)mdcache_setxattr,
 	.getxattr = (void *)mdcache_getxattr,

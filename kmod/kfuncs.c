@@ -16,6 +16,7 @@
 #include "kfuncs.h"
 #include "lower.h"
 #include "name_hash.h"
+#include "ops.h"
 
 #define DIR_NAME_MAX 1024	/* fs/fuse's own limit */
 
@@ -225,6 +226,27 @@ __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__
 }
 
 /**
+ * extfuse_open_flags - have more kept of an open file than its daemon said
+ * @req: an open or opendir request that succeeded, in its reply callback
+ * @flags: FOPEN_KEEP_CACHE: pages that the kernel has are not dropped; of opendir also
+ *	FOPEN_CACHE_DIR: what is listed is kept in such pages
+ *
+ * The policy answers for it that the pages are what the daemon would give.
+ *
+ * Context: any.
+ * Return: 0; -EOPNOTSUPP if the daemon wants none used (FOPEN_DIRECT_IO, FOPEN_STREAM,
+ * FOPEN_PASSTHROUGH), -EINVAL for other requests, errors and flags.
+ */
+__bpf_kfunc int extfuse_open_flags(struct extfuse_req *req, u32 flags)
+{
+	const struct extfuse_ctx *ctx = extfuse_ctx_of(req);
+
+	if (!(ctx->req.flags & EXTFUSE_REQ_REPLY) || ctx->error)
+		return -EINVAL;
+	return extfuse_ctx_open_flags(ctx, flags);
+}
+
+/**
  * extfuse_backing_getattr - attributes of a backing file, as they are now
  * @req: a lookup or getattr request
  * @backing_id: id from FUSE_DEV_IOC_BACKING_OPEN on this connection
@@ -322,6 +344,7 @@ BTF_ID_FLAGS(func, extfuse_req_name, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_req_name_hash, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_set, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_data, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_open_flags, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_backing_getattr, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, extfuse_backing_read, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_backing_write, KF_TRUSTED_ARGS)

@@ -632,6 +632,27 @@ DONE_STRUCT(statfs_done, fuse_statfs_out, 0)
 DONE_STRUCT(statx_done, fuse_statx_out, 0)
 DONE_STRUCT(lseek_done, fuse_lseek_out, 0)
 
+int extfuse_ctx_open_flags(const struct extfuse_ctx *ctx, u32 flags)
+{
+	const u32 uncached = FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_PASSTHROUGH;
+	struct fuse_open_out *out;
+	u32 allowed;
+
+	if (ctx->req.opcode == FUSE_OPEN)
+		allowed = FOPEN_KEEP_CACHE;
+	else if (ctx->req.opcode == FUSE_OPENDIR)
+		allowed = FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR;
+	else
+		return -EINVAL;
+	out = out_arg(ctx, 0, sizeof(*out));
+	if (!out || (flags & ~allowed))
+		return -EINVAL;
+	if (out->open_flags & uncached)
+		return -EOPNOTSUPP;
+	out->open_flags |= flags;
+	return 0;
+}
+
 static void create_done(const struct extfuse_ops *ops, struct extfuse_ctx *ctx, int error)
 {
 	const struct fuse_open_out *out = error ? NULL : out_arg(ctx, 1, sizeof(*out));

@@ -33,6 +33,9 @@ struct extfuse_op {
 
 extern const struct extfuse_op extfuse_op_table[EXTFUSE_NR_OPCODES];
 
+/* extfuse_open_flags(), of a request whose reply is there */
+int extfuse_ctx_open_flags(const struct extfuse_ctx *ctx, u32 flags);
+
 /* NULL for an opcode that passes untouched. */
 static inline const struct extfuse_op *extfuse_op_of(u32 opcode)
 {

@@ -871,19 +871,19 @@ def ttl_zero_half():
 
 @test("a longer validity given at bind holds, and ends although it is used")
 def ttl_extended():
-    with Mount(ttl=1.5) as m:
+    with Mount(ttl=3) as m:
         m.say("put /f text")
         m.seen("f")
         m.seen("absent")
         start = time.monotonic()
         m.say("touch /f", "put /absent text")
         before = m.counts()
-        while time.monotonic() < start + 0.8:
+        while time.monotonic() < start + 1.5:
             m.seen("f")
             m.seen("absent")
         if m.counts() != before:
             raise Wrong("not cached")
-        while time.monotonic() < start + 1.6:
+        while time.monotonic() < start + 3.1:
             m.seen("f")
             m.seen("absent")
         m.agree("f", "absent")
@@ -940,6 +940,101 @@ def ttl_xattr():
         time.sleep(max(0, start + 1.1 - time.monotonic()))
         expect(b"new", os.getxattr, m("f"), "user.a")
         expect("new", os.readlink, m("l"))
+
+
+# --- data and listings ---
+
+
+def fetched(m, function, *args):
+    """Requests for data or listings that a call cost the daemon."""
+    asked = m.asked(function, *args)
+    return sum(asked.get(opcode, 0) for opcode in ("READ", "READDIR", "READDIRPLUS"))
+
+
+def settle(m, function, *args):
+    """Until the daemon is not asked for data any more."""
+    wait_until("kept", lambda: not fetched(m, function, *args), 5)
+
+
+def text(path):
+    with open(path, encoding="ascii") as f:
+        return f.read()
+
+
+@test("with a longer validity given at bind, data and listings stay from open to open")
+def pages_kept():
+    with Mount() as m:
+        m.say("handles 1 1", "put /f one", "mkdir /d", "put /d/x text")
+        settle(m, text, m("f"))
+        settle(m, os.listdir, m("d"))
+        expect("one", text, m("f"))
+        expect(["x"], os.listdir, m("d"))
+        for what in (lambda: text(m("f")), lambda: os.listdir(m("d"))):
+            if fetched(m, what):
+                raise Wrong("not kept")
+
+
+@test("without one, and for daemons that do not number handles, they do not")
+def pages_dropped():
+    for options, handles in (({"ttl": None, "entry": FOREVER, "attr": FOREVER}, "handles 1 1"),
+                             ({}, "handles 0 0")):
+        with Mount(**options) as m:
+            m.say(handles, "put /f one", "mkdir /d")
+            for _ in range(4):
+                for what in (lambda: text(m("f")), lambda: os.listdir(m("d"))):
+                    if not fetched(m, what):
+                        raise Wrong(f"{handles}: kept")
+
+
+@test("data and listings that stay are those after each change, and each notification")
+def pages_changed():
+    with Mount() as m:
+        m.say("handles 1 1", "put /f 000", "mkdir /d", "put /d/x text")
+        for n, change in enumerate((
+                lambda t: put(m("f"), t.encode()),
+                lambda t: put(m("f"), t.encode(), os.O_TRUNC),
+                lambda t: m.say(f"put /f {t}", "inval /f 0 0"),
+                lambda t: m.say(f"put /f {t}", "inval /f -1 0")), 1):
+            settle(m, text, m("f"))
+            change(f"{n:03}")
+            expect(f"{n:03}", text, m("f"))
+        for change, names in ((lambda: put(m("d/y")), ["x", "y"]),
+                              (lambda: os.unlink(m("d/x")), ["y"]),
+                              (lambda: m.say("put /d/z text", "inval /d 0 0"), ["y", "z"]),
+                              (lambda: m.say("put /d/a text", "entry /d a"), ["a", "y", "z"]),
+                              (lambda: os.rename(m("d/a"), m("b")), ["y", "z"])):
+            settle(m, os.listdir, m("d"))
+            outcome(os.lstat, m("d/a"))  # of no other name is the kernel told
+            change()
+            expect(names, lambda: sorted(os.listdir(m("d"))))
+
+
+@test("they stay no longer than the validity, although they are used")
+def pages_expire():
+    with Mount(ttl=1.5) as m:
+        m.say("handles 1 1", "put /f one", "mkdir /d")
+        settle(m, text, m("f"))
+        settle(m, os.listdir, m("d"))
+        m.say("put /f two", "put /d/x text")
+        end = time.monotonic() + 1.6
+        while time.monotonic() < end:
+            text(m("f"))
+            os.listdir(m("d"))
+        expect("two", text, m("f"))
+        expect(["x"], os.listdir, m("d"))
+
+
+@test("what an open is to drop is not kept by another before that has ended")
+def pages_of_two_opens():
+    with Mount() as m:
+        m.say("handles 1 1", "put /f one", "mkdir /d")
+        for path, opened, look, change, wanted in (
+                (m("f"), os.O_RDONLY, text, "put /f two", "two"),
+                (m("d"), os.O_RDONLY | os.O_DIRECTORY, os.listdir, "put /d/x text", ["x"])):
+            fd = os.open(path, opened)
+            m.say(change)
+            expect(wanted, look, path)
+            os.close(fd)
 
 
 # --- the daemon's notifications ---

@@ -33,7 +33,7 @@
  *   checks 0|1                look at permissions, as without default_permissions
  *   reuse 0|1|2               nodeids given up: not again, with another generation,
  *                             with the same generation
- *   handles FIRST STEP        of files that are opened from now on (0 0)
+ *   handles FIRST STEP        of files and directories that are opened from now on (0 0)
  *   async COMMAND             the answer comes at once, the command runs in a thread
  */
 #define FUSE_USE_VERSION 317
@@ -725,6 +725,18 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_open(req, fi);
 }
 
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	enter(FUSE_OPENDIR, "");
+	if (!get(req, ino)) {
+		pthread_mutex_unlock(&lock);
+		return;
+	}
+	give_handle(fi);
+	leave(FUSE_OPENDIR, "");
+	fuse_reply_open(req, fi);
+}
+
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
@@ -1030,6 +1042,7 @@ static const struct fuse_lowlevel_ops operations = {
 	.fsync = op_fsync,
 	.fallocate = op_fallocate,
 	.copy_file_range = op_copy_file_range,
+	.opendir = op_opendir,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 	.statfs = op_statfs,

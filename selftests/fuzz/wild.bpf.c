@@ -211,6 +211,7 @@ static __always_inline int reply(struct extfuse_req *req)
 	extfuse_req_name_hash(req, turn >> 2, req->nodeid + (turn & 1), &hash);
 	extfuse_reply_data(req, buf, len);
 	extfuse_reply_set(req, buf, len);
+	extfuse_open_flags(req, turn & 16 ? turn : turn & (FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR));
 	req->cookie[0] = turn;
 	return READ_ONCE(wild.answers[0][op][turn & (WILD_ANSWERS - 1)].ret);
 }
