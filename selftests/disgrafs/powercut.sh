@@ -18,8 +18,7 @@ read -r variant options <<<"${variants[0]}"
 # mended ACKNOWLEDGED: as kill.sh does, twice, because a rebuild may be at work.
 mended()
 {
-	disgrafs check --repair "$mnt" >/dev/null
-	disgrafs check "$mnt" && python3 "$ops" compare "$low" "$mnt" &&
+	disgrafs check --repair "$mnt" && disgrafs check "$mnt" && python3 "$ops" compare "$low" "$mnt" &&
 		python3 "$ops" tagged "$1" "$low" "$mnt"
 }
 

@@ -542,6 +542,20 @@ assert (j["files"], j["directories"], j["names"], j["tagged"], j["tags"], j["tag
 	disgrafs check "$mnt" >/dev/null
 }
 
+# The daemon hears of what is repaired, and records it at the same time.
+repairs_links()
+{
+	local i
+
+	# shellcheck disable=SC2086
+	leave && serve ${options% --no-fanotify} && touch "$mnt/f" || return
+	for ((i = 0; i < 20; i++)); do
+		touch "$mnt/t$i" && disgrafs link "$mnt/f" "see$i" "$mnt/t$i" && mv "$mnt/t$i" "$mnt/u$i" || return
+	done
+	disgrafs check --repair "$mnt" >"$dir/out" 2>&1 || { sed 's/^/# /' "$dir/out"; return 1; }
+	is "21 files, 0 differences; 20 links, 0 outdated, 0 missing" disgrafs check "$mnt"
+}
+
 # With the rights of the caller.
 tags_by_others()
 {
@@ -931,7 +945,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=43
+NR_TESTS=44
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -963,6 +977,7 @@ for v in "${variants[@]}"; do
 	fresh "no path leads out of the tree or into the mount" paths_stay_inside
 	fresh "related files, and the graph around one" related
 	fresh "check finds what differs, and repairs" checks
+	fresh "check repairs links of a tree that is being watched" repairs_links
 	fresh "tagging needs the right to write to the file" tags_by_others
 	fresh "any byte in names and tags, through .graph" hostile_links
 	fresh "whoever walks the tree does not see .graph" walks

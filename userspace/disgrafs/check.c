@@ -206,10 +206,10 @@ static int check_link(struct check *check, const char *source, const struct link
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	ret = links_read(&links, proc);
 	if (ret == 0) {
-		links_remove(&links, link->relation, link->path, link->reference);
-		ret = links_add(&links, link->relation, target, reference);
-		if (ret == 0)
-			ret = links_write(&links, link->relation, proc);
+		/* Unless somebody else has taken it away meanwhile. */
+		if (links_remove(&links, link->relation, link->path, link->reference))
+			ret = links_add(&links, link->relation, target, reference) ?:
+			      links_write(&links, link->relation, proc);
 		links_free(&links);
 	}
 	if (ret == 0)
@@ -220,40 +220,104 @@ out:
 	return ret;
 }
 
-static int check_links(struct check *check, bool repair)
+struct row {
+	int64_t source, target;
+	struct link link;
+};
+
+struct rows {
+	struct row *row;
+	size_t count, room;
+};
+
+static void row_free(struct row *row)
+{
+	free(row->link.relation);
+	free(row->link.path);
+	free(row->link.reference);
+}
+
+static void rows_free(struct rows *rows)
+{
+	while (rows->count)
+		row_free(&rows->row[--rows->count]);
+	free(rows->row);
+}
+
+static int rows_add(struct rows *rows, struct db_stmt *stmt)
+{
+	size_t room = rows->room ? rows->room * 2 : 64;
+	struct row *grown;
+	struct row row = {
+		.source = db_int(stmt, 0), .target = db_int(stmt, 1),
+		.link = { .relation = column_string(stmt, 2), .path = column_string(stmt, 3),
+			  .reference = column_string(stmt, 4) },
+	};
+
+	if (!row.link.relation || !row.link.path || !row.link.reference)
+		goto err;
+	if (rows->count == rows->room) {
+		grown = reallocarray(rows->row, room, sizeof(*grown));
+		if (!grown)
+			goto err;
+		rows->row = grown;
+		rows->room = room;
+	}
+	rows->row[rows->count++] = row;
+	return 0;
+err:
+	row_free(&row);
+	return -ENOMEM;
+}
+
+/* All of them, because whoever reads on while another writes can write no more himself. */
+static int read_links(struct tagindex *index, struct rows *rows)
 {
 	static const char query[] = "SELECT source, target, relation, path, reference "
 		"FROM link ORDER BY source, relation, path";
-	struct db_stmt *stmt = NULL;
+	struct db_stmt *stmt = db_prepare(index->db, query, false);
+	int ret = 0, rc = 0;
+
+	if (!stmt)
+		return db_failed(index);
+	while (ret == 0 && (rc = db_step(stmt)) > 0)
+		ret = rows_add(rows, stmt);
+	if (ret < 0)
+		failed(index, -ret);
+	else if (rc < 0)
+		ret = db_failed(index);
+	db_finalize(stmt);
+	return ret;
+}
+
+static int check_row(struct check *check, const struct row *row, bool repair)
+{
+	int64_t node = row->target;
 	char *source, *target;
-	struct link link;
-	int64_t node;
 	int ret = 0;
 
-	/* Sorted, so that what is repaired does not come again. */
-	stmt = db_prepare(check->index->db, query, false);
-	if (!stmt)
-		return db_failed(check->index);
-	while (ret == 0 && db_step(stmt) > 0) {
-		link = (struct link){ .relation = column_string(stmt, 2),
-				      .path = column_string(stmt, 3),
-				      .reference = column_string(stmt, 4) };
-		node = db_int(stmt, 1);
-		if (!node && link.path && path_node(check->index, link.path, &node) <= 0)
-			node = 0;
-		source = first_path(check->index, db_int(stmt, 0));
-		target = node ? first_path(check->index, node) : NULL;
-		check->result->links++;
-		check->result->missing += !node;
-		if (source && target && link.relation && link.path && link.reference)
-			ret = check_link(check, source, &link, target, repair);
-		free(source);
-		free(target);
-		free(link.relation);
-		free(link.path);
-		free(link.reference);
-	}
-	db_finalize(stmt);
+	if (!node && path_node(check->index, row->link.path, &node) <= 0)
+		node = 0;
+	source = first_path(check->index, row->source);
+	target = node ? first_path(check->index, node) : NULL;
+	check->result->links++;
+	check->result->missing += !node;
+	if (source && target)
+		ret = check_link(check, source, &row->link, target, repair);
+	free(source);
+	free(target);
+	return ret;
+}
+
+static int check_links(struct check *check, bool repair)
+{
+	struct rows rows = { };
+	int ret = read_links(check->index, &rows);
+	size_t i;
+
+	for (i = 0; i < rows.count && ret == 0; i++)
+		ret = check_row(check, &rows.row[i], repair);
+	rows_free(&rows);
 	return ret;
 }
 
