@@ -836,11 +836,17 @@ without_mount()
 	serve $options && found a -- d/g
 }
 
-full_index()
+# it_is_said PATTERN: by the daemon.
+it_is_said()
+{
+	grep -q "$1" "$dir/daemon.log"
+}
+
+# An index that cannot be written loses no tag, and is made anew when it can.
+locked_index()
 {
 	local status line pid in
 
-	# An index that cannot be written loses no tag.
 	touch "$mnt/f" && mkdir "$mnt/d" || return
 	coproc python3 -c '
 import sqlite3, sys
@@ -850,12 +856,34 @@ print("locked", flush=True)
 sys.stdin.read()' "$low/.disgrafs/index.db"
 	pid=$COPROC_PID in=${COPROC[1]}
 	read -r line <&"${COPROC[0]}" && [ "$line" = locked ] &&
-		disgrafs tag "$mnt/f" t && mv "$mnt/f" "$mnt/d/f"
+		disgrafs tag "$mnt/f" t && mv "$mnt/f" "$mnt/d/f" && is t disgrafs tags "$mnt/d/f" &&
+		[ -e "$low/.disgrafs/stale" ] && it_is_said "locked: the index is out of date"
 	status=$?
 	exec {in}>&-
 	wait "$pid"
-	[ $status = 0 ] && is t disgrafs tags "$mnt/d/f" && [ -e "$low/.disgrafs/stale" ] &&
-	disgrafs reindex "$mnt" && found t -- d/f && [ ! -e "$low/.disgrafs/stale" ]
+	[ $status = 0 ] && find_soon d/f t && within 20 test ! -e "$low/.disgrafs/stale" && found t -- d/f &&
+		within 20 it_is_said "has been rebuilt"
+}
+
+# Attempts to make it anew become rarer.
+full_disk()
+{
+	leave && mkdir "$low.full" && mount -t tmpfs -o size=1M tmpfs "$low.full" || return
+	(
+		low=$low.full
+		# shellcheck disable=SC2086
+		serve $options && touch "$mnt/f" "$mnt/g" && disgrafs tag "$mnt/f" t && found t -- f || exit
+		dd if=/dev/zero of="$low/fill" bs=4k status=none 2>/dev/null
+		setfattr -n user.xdg.tags -v u "$mnt/f" && mv "$mnt/g" "$mnt/h" && within 20 it_is_said "trying again" || exit
+		sleep 7
+		[ "$(grep -c "trying again" "$dir/daemon.log")" -le 4 ] || { sed 's/^/# /' "$dir/daemon.log"; exit 1; }
+		rm "$low/fill" && find_soon f u && find_soon h name:h && find_now "" t && leave
+	)
+	local status=$?
+
+	daemon=
+	umount -q "$mnt"
+	umount "$low.full" && rmdir "$low.full" && return $status
 }
 
 many()
@@ -945,7 +973,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=44
+NR_TESTS=45
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -996,7 +1024,8 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "a file that is no database is made an index" restart not_a_database
 	fresh "a killed daemon's index is brought up to date" restart kill
 	fresh "without a mount" without_mount
-	fresh_sqlite "a locked index delays but loses nothing" full_index
+	fresh_sqlite "a locked index delays but loses nothing" locked_index
+	fresh_sqlite "a full disk keeps nothing out of the index for ever" full_disk
 	fresh "hundreds of files" many
 	fresh "concurrent tagging and renaming" concurrent
 	fresh "a mount over its own lower directory" hidden_lower

@@ -19,21 +19,43 @@
 /* Changes that the database did not get, and those that a rebuild is about to find. */
 static _Atomic bool missed, catching_up;
 
-/* Once, not for every file while the disk is full. */
+/* How often is looked whether somebody has marked the index. */
+#define MEND_MS 1000
+/* Between rebuilds, which fail as long as the disk is full: twice as long each time. */
+#define PAUSE_MIN_MS 2000
+#define PAUSE_MAX_MS 300000
+
+static struct {
+	bool running;			/* the index is this machine's own */
+	_Atomic bool lost;		/* a change, or what a rebuild did not get to */
+	_Atomic bool said;
+	_Atomic int64_t due;		/* not before that */
+	int64_t pause;			/* of the rebuild under way */
+} mending;
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 static void complain(struct disgrafsd *fs, int err)
 {
-	static _Atomic bool said;
-
 	/* It is said that it is away, and when it is back all files are looked at. */
 	if (err == -EHOSTDOWN) {
 		missed = true;
 		return;
 	}
+	if (err < 0)
+		mending.lost = true;
+	/* Once, not for every file while the disk is full. */
 	if (err == -EUCLEAN)
 		tagging_damaged(fs);
-	else if (err < 0 && !atomic_exchange(&said, true))
-		log_msg(LOG_ERR, "%s/" INDEX_DIR ": %s: tags may be missing from the graph until "
-			"'disgrafs reindex'", fs->opt.lower, index_error(fs->index));
+	else if (err < 0 && !atomic_exchange(&mending.said, true))
+		log_msg(LOG_ERR, "%s/" INDEX_DIR ": %s: the index is out of date until it has been "
+			"rebuilt, in the background", fs->opt.lower, index_error(fs->index));
 }
 
 /*
@@ -46,6 +68,9 @@ static void complain(struct disgrafsd *fs, int err)
 #define QUEUE_DELAY_MS 50
 /* How often an index is made anew at most that turns out to be damaged. */
 #define DAMAGED_S 60
+
+/* How many rebuilds were asked for since the last one under way began, and that one. */
+static _Atomic unsigned int rebuilds;
 
 enum event_type { MADE, NAME_CHANGED, WRITTEN };
 
@@ -141,22 +166,52 @@ void tagging_flush(struct disgrafsd *fs)
 	pthread_mutex_unlock(&queue.recording);
 }
 
+enum wake { WAKE_TIME, WAKE_EVENT, WAKE_STOP };
+
+static enum wake wait_for_events(void)
+{
+	struct timespec until;
+	enum wake wake;
+	int ret = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += MEND_MS / 1000;
+	pthread_mutex_lock(&queue.lock);
+	while (!queue.first && !queue.stop && !ret)
+		ret = pthread_cond_timedwait(&queue.wake, &queue.lock, &until);
+	wake = queue.stop ? WAKE_STOP : queue.first ? WAKE_EVENT : WAKE_TIME;
+	pthread_mutex_unlock(&queue.lock);
+	return wake;
+}
+
+/* Has it made anew if a change was not recorded, by whomever. */
+static void mend(struct disgrafsd *fs)
+{
+	if (!mending.running || rebuilds || now_ms() < mending.due)
+		return;
+	if (!mending.lost && !index_is_marked(fs->index))
+		return;
+	if (!atomic_exchange(&mending.said, true))
+		log_msg(LOG_NOTICE, "%s/" INDEX_DIR ": the index is out of date: rebuilding it in "
+			"the background", fs->opt.lower);
+	tagging_rebuild(fs);
+}
+
 static void *recorder(void *arg)
 {
 	struct timespec delay = { .tv_nsec = QUEUE_DELAY_MS * 1000000 };
 	struct disgrafsd *fs = arg;
-	bool stop;
+	enum wake wake;
 
 	do {
-		pthread_mutex_lock(&queue.lock);
-		while (!queue.first && !queue.stop)
-			pthread_cond_wait(&queue.wake, &queue.lock);
-		stop = queue.stop;
-		pthread_mutex_unlock(&queue.lock);
-		if (!stop)
+		wake = wait_for_events();
+		if (wake != WAKE_STOP)
+			mend(fs);
+		if (wake == WAKE_EVENT)
 			nanosleep(&delay, NULL);
-		tagging_flush(fs);
-	} while (!stop);
+		if (wake != WAKE_TIME)
+			tagging_flush(fs);
+	} while (wake != WAKE_STOP);
 	return NULL;
 }
 
@@ -283,24 +338,54 @@ void tagging_names_changed(struct disgrafsd *fs, const struct index_name *names,
 	complain(fs, index_sync_names(fs->index, names, count));
 }
 
-/* How many rebuilds were asked for since the last one under way began, and that one. */
-static _Atomic unsigned int rebuilds;
+static void rebuilt(void)
+{
+	catching_up = false;
+	mending.pause = 0;
+	if (atomic_exchange(&mending.said, false))
+		log_msg(LOG_NOTICE, "the index has been rebuilt");
+}
+
+static void not_rebuilt(void)
+{
+	if (!mending.running) {
+		log_msg(LOG_ERR, "cannot rebuild the index: %s", index_error(NULL));
+		return;
+	}
+	mending.lost = true;
+	mending.pause = 2 * mending.pause;
+	if (mending.pause < PAUSE_MIN_MS)
+		mending.pause = PAUSE_MIN_MS;
+	if (mending.pause > PAUSE_MAX_MS)
+		mending.pause = PAUSE_MAX_MS;
+	log_msg(LOG_ERR, "cannot rebuild the index: %s: trying again", index_error(NULL));
+}
+
+static void rebuild_once(int root)
+{
+	int64_t began = now_ms(), took;
+
+	mending.lost = false;
+	if (atomic_exchange(&missed, false))
+		catching_up = true;
+	if (index_rebuild(root, NULL, NULL) == 0)
+		rebuilt();
+	else
+		not_rebuilt();
+	/* No more than half of the time. */
+	took = now_ms() - began;
+	mending.due = now_ms() + (took > mending.pause ? took : mending.pause);
+}
 
 /* Has nothing of the daemon's but a descriptor of its own: the daemon may end meanwhile. */
 static void *rebuild(void *arg)
 {
-	int root = (intptr_t)arg, ret;
+	int root = (intptr_t)arg;
 	unsigned int asked;
 
 	do {
 		asked = rebuilds;
-		if (atomic_exchange(&missed, false))
-			catching_up = true;
-		ret = index_rebuild(root, NULL, NULL);
-		if (ret == 0)
-			catching_up = false;
-		if (ret < 0)
-			log_msg(LOG_ERR, "cannot rebuild the index: %s", index_error(NULL));
+		rebuild_once(root);
 	} while (atomic_fetch_sub(&rebuilds, asked) != asked);
 	extract_wake();
 	close(root);
@@ -374,9 +459,10 @@ void tagging_start(struct disgrafsd *fs)
 	}
 	state = index_state(fs->index);
 	index_serve(fs->index);
-	queue.running = !pthread_create(&queue.thread, NULL, recorder, fs);
 	/* Where it is shared, whoever is connected sees to that. */
-	if (!state || index_tree(fs->index))
+	mending.running = !index_tree(fs->index);
+	queue.running = !pthread_create(&queue.thread, NULL, recorder, fs);
+	if (!state || !mending.running)
 		return;
 	log_msg(LOG_NOTICE, "%s/" INDEX_DIR ": the index is %s: rebuilding it in the background",
 		fs->opt.lower, state & INDEX_NEW ? "new" : state & INDEX_UNCLEAN ?
@@ -395,6 +481,9 @@ void tagging_stop(struct disgrafsd *fs)
 		pthread_join(queue.thread, NULL);
 	}
 	tagging_flush(fs);
+	/* It may not have been possible. */
+	if (mending.running && mending.lost)
+		index_mark_stale(fs->index);
 	index_close(fs->index);
 	fs->index = NULL;
 }
