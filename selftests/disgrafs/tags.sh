@@ -821,6 +821,42 @@ damaged_meanwhile()
 	serve $options && grep -q "did not end properly" "$dir/daemon.log" && found t -- f g
 }
 
+# while_served CHANGE...: made in LOWER while a daemon has the index open. It takes what is
+# there then, or makes another, and whatever is tagged is found, also by the next daemon.
+while_served()
+{
+	touch "$mnt/f" "$mnt/g" && disgrafs tag "$mnt/f" t && found t -- f && (cd "$low" && "$@") &&
+		disgrafs tag "$mnt/g" t && mv "$mnt/f" "$mnt/h" && within 20 it_is_said "rebuilding it" || return
+	find_soon "g h" t && within 20 it_is_said "has been rebuilt" && found t -- g h && [ -s "$low/.disgrafs/index.db" ] || return
+	is "3 files, 0 differences; 0 links, 0 outdated, 0 missing" \
+		sh -c 'touch "$0/i" && disgrafs check "$0"' "$mnt" || return
+	# The lock as well.
+	mkdir -p "$dir/other" && is "disgrafsd: $low: already served by another disgrafsd" \
+		disgrafsd --no-module "$low" "$dir/other" && leave || return
+	# shellcheck disable=SC2086
+	serve $options && ! it_is_said "the index is" && found t -- g h
+}
+
+remove_index()
+{
+	rm .disgrafs/index.db*
+}
+
+empty_index()
+{
+	: >.disgrafs/index.db
+}
+
+replace_index()
+{
+	rm .disgrafs/index.db* && disgrafs reindex .
+}
+
+move_index_dir()
+{
+	mv .disgrafs ../.disgrafs.old && disgrafs reindex . && rm -r ../.disgrafs.old
+}
+
 not_a_database()
 {
 	echo "this is no database, and long enough not to be taken for an empty one" >index.db
@@ -973,7 +1009,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=45
+NR_TESTS=50
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1021,6 +1057,11 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "an index that is damaged behind its first pages is made again" damaged_inside
 	fresh_sqlite "an index whose words are damaged is made again" damaged_words
 	fresh_sqlite "an index that is damaged while it is in use is made again" damaged_meanwhile
+	fresh_sqlite "an index that is removed while it is in use is made again" while_served remove_index
+	fresh_sqlite "so is one whose directory is removed" while_served rm -r .disgrafs
+	fresh_sqlite "so is one that is emptied" while_served empty_index
+	fresh_sqlite "another index in its place is taken" while_served replace_index
+	fresh_sqlite "so is another directory" while_served move_index_dir
 	fresh_sqlite "a file that is no database is made an index" restart not_a_database
 	fresh "a killed daemon's index is brought up to date" restart kill
 	fresh "without a mount" without_mount

@@ -26,7 +26,9 @@ static int begin(struct tagindex *index)
 	int ret;
 
 	pthread_mutex_lock(&index->lock);
-	ret = db_start(index);
+	ret = follow(index);
+	if (ret >= 0)
+		ret = db_start(index);
 	if (ret < 0)
 		pthread_mutex_unlock(&index->lock);
 	return ret;

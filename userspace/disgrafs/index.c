@@ -268,6 +268,8 @@ int index_batch_begin(struct tagindex *index)
 
 	pthread_mutex_lock(&index->lock);
 	if (!index->depth)
+		ret = follow(index);
+	if (!index->depth && ret >= 0)
 		ret = db_start(index);
 	if (ret < 0) {
 		mark_stale(index);
@@ -635,6 +637,88 @@ void index_close_failed(struct tagindex *index)
 {
 	snprintf(open_error, sizeof(open_error), "%s", index->error);
 	index_close(index);
+}
+
+/* ---- another file in its place ---- */
+
+/* @index is at depth 0, so that nobody uses what is closed. */
+static void adopt(struct tagindex *index, struct tagindex *now)
+{
+	close_db(index);
+	close(index->dir);
+	index->db = now->db;
+	memcpy(index->stmt, now->stmt, sizeof(index->stmt));
+	index->dir = now->dir;
+	index->db_dev = now->db_dev;
+	index->db_ino = now->db_ino;
+	index->state = now->state;
+	now->db = NULL;
+	memset(now->stmt, 0, sizeof(now->stmt));
+	now->dir = -1;
+	sqlite_index_adopt(index);
+	index->followed++;
+	index->was_followed = true;
+}
+
+int follow(struct tagindex *index)
+{
+	unsigned int flags = index->serving ? INDEX_WRITE | INDEX_CREATE :
+			     index->writable ? INDEX_WRITE : INDEX_READ;
+	struct tagindex *now;
+	int ret = 0;
+
+	if (index->shared || index->depth || !sqlite_index_is_lost(index))
+		return 0;
+	/* One that begins in the middle would lack the rest. */
+	now = index->walking ? NULL : index_open(index->root, flags);
+	if (!now) {
+		index_say(index, "the index was removed or replaced%s%s",
+			  index->walking ? "" : ": ", index->walking ? "" : open_error);
+		return index->walking ? -ESTALE : -errno;
+	}
+	if (now->shared) {
+		index_say(index, "the index was replaced by one in PostgreSQL");
+		ret = -ESTALE;
+	} else {
+		adopt(index, now);
+	}
+	index_close(now);
+	if (ret == 0 && index->serving)
+		ret = meta_set(index, "clean", 0);
+	if (ret == 0 && index->serving)
+		mark_stale(index);
+	return ret < 0 ? ret : 1;
+}
+
+bool index_is_lost(struct tagindex *index)
+{
+	bool lost;
+
+	pthread_mutex_lock(&index->lock);
+	lost = !index->shared && sqlite_index_is_lost(index);
+	pthread_mutex_unlock(&index->lock);
+	return lost;
+}
+
+int index_follow(struct tagindex *index)
+{
+	int ret;
+
+	pthread_mutex_lock(&index->lock);
+	ret = follow(index);
+	pthread_mutex_unlock(&index->lock);
+	return ret;
+}
+
+bool index_was_followed(struct tagindex *index)
+{
+	bool followed;
+
+	pthread_mutex_lock(&index->lock);
+	followed = index->was_followed;
+	index->was_followed = false;
+	pthread_mutex_unlock(&index->lock);
+	return followed;
 }
 
 int index_verify(struct tagindex *index)

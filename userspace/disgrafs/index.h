@@ -135,6 +135,16 @@ int index_reach(struct tagindex *index);
 const char *index_tree(struct tagindex *index);
 /* Whether somebody, not only this handle, could not record a change. */
 bool index_needs_rebuild(struct tagindex *index);
+/*
+ * Somebody has removed the file of the index, or its directory, or put another in its place,
+ * or emptied it. What is opened is always asked, and never written to, until it is followed:
+ * by whatever changes the index, by index_version(), and by:
+ */
+bool index_is_lost(struct tagindex *index);
+/* Opens what is there now; who serves it makes it if need be. 1: so it was. 0 or -errno. */
+int index_follow(struct tagindex *index);
+/* It has been followed since this was asked last, and lacks what was recorded before. */
+bool index_was_followed(struct tagindex *index);
 /* A change will never be recorded: what is there is stale. */
 void index_mark_stale(struct tagindex *index);
 

@@ -115,6 +115,10 @@ struct tagindex {
 	int root, dir;			/* LOWER and LOWER/.disgrafs */
 	dev_t root_dev;
 	ino_t root_ino;
+	dev_t db_dev;			/* of SQLite's file when it was opened */
+	ino_t db_ino;
+	unsigned int followed;		/* how often it was another one then */
+	bool was_followed;
 	unsigned int state;
 	bool writable, serving;
 	bool shared;			/* with other machines: PostgreSQL */
@@ -152,6 +156,8 @@ int meta_set(struct tagindex *index, const char *key, int64_t value);
 
 /* A change of the tree that is not in the index: only a rebuild finds it again. */
 void mark_stale(struct tagindex *index);
+/* index_follow(), with the lock. */
+int follow(struct tagindex *index);
 /* A transaction, for those who do not count them: 0 or -errno. */
 int db_start(struct tagindex *index);
 /* Commits, or undoes all if @ret, how it went, is a failure. 0 or -errno. */
@@ -173,6 +179,10 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags);
 int sqlite_index_verify(struct tagindex *index);
 /* Nothing is lost: it says what the files say. */
 void sqlite_index_remove(struct tagindex *index);
+/* Its file is not at its path, or empty. */
+bool sqlite_index_is_lost(struct tagindex *index);
+/* The database is another handle's. */
+void sqlite_index_adopt(struct tagindex *index);
 uint64_t sqlite_index_bytes(struct tagindex *index);
 
 int64_t mtime_ns(const struct stat *st);

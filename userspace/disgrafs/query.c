@@ -15,10 +15,12 @@
 
 uint64_t index_version(struct tagindex *index)
 {
-	uint64_t version;
+	uint64_t version = 0;
 
 	pthread_mutex_lock(&index->lock);
-	version = db_version(index->db);
+	/* Another one may have had as many changes. */
+	if (follow(index) >= 0)
+		version = db_version(index->db) ^ (uint64_t)index->followed << 56;
 	pthread_mutex_unlock(&index->lock);
 	return version;
 }

@@ -178,10 +178,11 @@ static int create_schema(struct tagindex *index, unsigned int flags)
 		snprintf(version, sizeof(version), "PRAGMA user_version = %d", SCHEMA_VERSION);
 		ret = exec(index, version);
 	}
-	/* A server that has it open does not say so again, and knows the generation before. */
+	/* A server knows the generation before, and if it has it open does not say so again. */
+	if (ret == 0)
+		ret = exec(index, "UPDATE meta SET value = unixepoch() WHERE key = 'generation'");
 	if (ret == 0 && flags & INDEX_RESET)
-		ret = exec(index, "UPDATE meta SET value = 0 WHERE key = 'clean';"
-			   "UPDATE meta SET value = unixepoch() WHERE key = 'generation'");
+		ret = exec(index, "UPDATE meta SET value = 0 WHERE key = 'clean'");
 	if (ret == 0)
 		index->state |= INDEX_NEW;
 	return db_end(index, ret);
@@ -211,17 +212,65 @@ static int reset(struct tagindex *index)
 	return ret;
 }
 
+static bool is_empty(const struct tagindex *index)
+{
+	struct stat st;
+
+	return fstatat(index->dir, DB_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && !st.st_size;
+}
+
+bool sqlite_index_is_lost(struct tagindex *index)
+{
+	struct stat st;
+
+	/* By its path, because the directory may be another as well. */
+	if (fstatat(index->root, INDEX_DIR "/" DB_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return st.st_dev != index->db_dev || st.st_ino != index->db_ino || !st.st_size;
+}
+
+void sqlite_index_adopt(struct tagindex *index)
+{
+	define_functions(index);
+}
+
+static int open_schema(struct tagindex *index, unsigned int flags)
+{
+	int version = schema_version(index);
+
+	if (version < 0)
+		return db_failed(index);
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (version || !(flags & INDEX_CREATE)) {
+		index_say(index, "index of another version (%d)", version);
+		return -EUCLEAN;
+	}
+	return create_schema(index, flags);
+}
+
+void sqlite_index_remove(struct tagindex *index)
+{
+	unlinkat(index->dir, DB_NAME, 0);
+	unlinkat(index->dir, DB_NAME "-wal", 0);
+	unlinkat(index->dir, DB_NAME "-shm", 0);
+}
+
 int sqlite_index_open(struct tagindex *index, unsigned int flags)
 {
 	int mode = flags & (INDEX_WRITE | INDEX_CREATE) ? SQLITE_OPEN_READWRITE :
 							  SQLITE_OPEN_READONLY;
-	int version, ret;
+	struct stat st;
 	char path[64];
+	int ret;
 
 	index->dialect = &dialect;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/" DB_NAME, index->dir);
 	if (flags & INDEX_CREATE)
 		mode |= SQLITE_OPEN_CREATE;
+	/* Somebody emptied it. SQLite would wait for those who have it open to close it. */
+	if (flags & INDEX_CREATE && is_empty(index))
+		sqlite_index_remove(index);
 	index->db = sqlite_open(path, mode, BUSY_TIMEOUT_MS);
 	if (!index->db)
 		return failed(index, ENOMEM);
@@ -234,17 +283,15 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags)
 			  "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -" CACHE_KIB);
 	if (ret == 0 && flags & INDEX_CREATE)
 		ret = exec(index, "PRAGMA journal_mode = WAL");
-	if (ret < 0)
-		return ret;
-	version = schema_version(index);
-	if (version < 0)
-		return db_failed(index);
-	if (version == 0 && flags & INDEX_CREATE)
-		return create_schema(index, flags);
-	if (version == SCHEMA_VERSION)
-		return 0;
-	snprintf(index->error, sizeof(index->error), "index of another version (%d)", version);
-	return -EUCLEAN;
+	if (ret == 0)
+		ret = open_schema(index, flags);
+	if (ret == 0 && fstatat(index->dir, DB_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		ret = failed(index, errno);
+	if (ret == 0) {
+		index->db_dev = st.st_dev;
+		index->db_ino = st.st_ino;
+	}
+	return ret;
 }
 
 int sqlite_index_verify(struct tagindex *index)
@@ -256,13 +303,6 @@ int sqlite_index_verify(struct tagindex *index)
 			 &damaged);
 
 	return ret == 0 && damaged ? failed(index, EUCLEAN) : ret;
-}
-
-void sqlite_index_remove(struct tagindex *index)
-{
-	unlinkat(index->dir, DB_NAME, 0);
-	unlinkat(index->dir, DB_NAME "-wal", 0);
-	unlinkat(index->dir, DB_NAME "-shm", 0);
 }
 
 uint64_t sqlite_index_bytes(struct tagindex *index)

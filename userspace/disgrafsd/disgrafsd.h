@@ -150,6 +150,8 @@ void backing_release(struct node *node, void *fs);
  * after saying why not. @index: as in the options; @shared: other servers are allowed.
  */
 int lower_open(const char *path, const char *index, bool *shared);
+/* The same lock once more, where its directory was replaced. */
+void lower_lock_again(const struct disgrafsd *fs);
 /* The file system is of one of @count @types, in terms of statfs(2). */
 bool lower_is_one_of(int fd, const unsigned int *types, size_t count);
 /* It is on overlayfs or the like. */

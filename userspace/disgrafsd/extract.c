@@ -149,6 +149,7 @@ static void *extractor(void *arg)
 		extract.some = false;
 		pthread_mutex_unlock(&extract.lock);
 		tagging_flush(fs);
+		index_follow(index);
 		look_around(index);
 		go = pass(fs, index);
 	}

@@ -376,6 +376,9 @@ uint64_t graph_refresh(struct graph *graph)
 	uint64_t version;
 
 	tagging_flush(graph->fs);
+	/* Who serves it makes it. */
+	if (graph->index && index_is_lost(graph->index))
+		index_follow(graph->fs->index);
 	version = graph->index ? index_version(graph->index) : 0;
 	if (version != graph->version) {
 		graph->version = version;

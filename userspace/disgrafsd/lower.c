@@ -52,6 +52,14 @@ static bool is_mount(int fd)
 	return lower_is_fuse(fd) && getxattr(fd_path(fd).path, LOWER_XATTR, NULL, 0) > 0;
 }
 
+static bool is_same(int fd, int other)
+{
+	struct stat a, b;
+
+	return other >= 0 && fstat(fd, &a) == 0 && fstat(other, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /*
  * The lock is on the directory of the index, which is what two daemons would spoil for
  * each other: it needs no file and ends with the process. Where there is none and none
@@ -59,19 +67,36 @@ static bool is_mount(int fd)
  * lock either where the file system has none for directories (NFS). Those that share an
  * index in PostgreSQL share the lock.
  */
-static int lock_index(int lower, bool shared)
+static int lock_index(int lower, bool shared, int tries)
 {
 	struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
-	int fd, ret, tries = LOCK_TRIES;
+	static int locked = -1;
+	int fd, ret;
 
 	mkdirat(lower, INDEX_DIR_NAME, 0700);
 	fd = openat(lower, INDEX_DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
+	if (is_same(fd, locked)) {
+		close(fd);
+		return 0;
+	}
 	while ((ret = flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB)) < 0 && errno == EWOULDBLOCK && --tries)
 		nanosleep(&wait, NULL);
-	/* Kept open. */
-	return ret < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+	if (ret < 0 && errno == EWOULDBLOCK) {
+		close(fd);
+		return -EBUSY;
+	}
+	if (locked >= 0)
+		close(locked);
+	locked = fd;
+	return 0;
+}
+
+void lower_lock_again(const struct disgrafsd *fs)
+{
+	if (lock_index(fs->nodes.root->fd, fs->shared, 1) < 0)
+		log_msg(LOG_ERR, "%s: served by another disgrafsd as well", fs->opt.lower);
 }
 
 /* @index: as in the options. */
@@ -99,7 +124,7 @@ int lower_open(const char *path, const char *index, bool *shared)
 	*shared = is_shared(fd, index);
 	if (is_mount(fd))
 		log_msg(LOG_ERR, "%s: is a mount of disgrafsd already", path);
-	else if (lock_index(fd, *shared) < 0)
+	else if (lock_index(fd, *shared, LOCK_TRIES) < 0)
 		log_msg(LOG_ERR, "%s: already served by another disgrafsd", path);
 	else if ((ret = choose_index(fd, index, *shared)) < 0)
 		log_msg(LOG_ERR, "%s/" INDEX_DIR_NAME ": %s", path, strerror(-ret));

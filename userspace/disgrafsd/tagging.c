@@ -184,10 +184,20 @@ static enum wake wait_for_events(void)
 	return wake;
 }
 
-/* Has it made anew if a change was not recorded, by whomever. */
+/* Has it made anew if it is another one, or a change was not recorded, by whomever. */
 static void mend(struct disgrafsd *fs)
 {
-	if (!mending.running || rebuilds || now_ms() < mending.due)
+	if (!mending.running || now_ms() < mending.due)
+		return;
+	complain(fs, index_follow(fs->index));
+	if (index_was_followed(fs->index)) {
+		log_msg(LOG_WARNING, "%s/" INDEX_DIR ": the index was removed or replaced: "
+			"rebuilding it in the background", fs->opt.lower);
+		mending.said = true;
+		lower_lock_again(fs);
+		tagging_rebuild(fs);
+	}
+	if (rebuilds)
 		return;
 	if (!mending.lost && !index_is_marked(fs->index))
 		return;
