@@ -127,7 +127,7 @@ churn()
 
 consistent()
 {
-	disgrafs check "$mnt" >"$dir/check" 2>&1
+	agrees "$mnt"
 }
 
 both_sides()

@@ -77,8 +77,8 @@ one()
 	"kill_$1" || return
 	idle "$1" || return
 	# Twice, because a rebuild may be at work.
-	disgrafs check --repair "$mnt" >"$dir/check" 2>&1 || { sed 's/^/# repair: /' "$dir/check"; return 1; }
-	disgrafs check "$mnt" >"$dir/check" 2>&1 || { sed 's/^/# check: /' "$dir/check"; return 1; }
+	agrees --repair "$mnt" || { sed 's/^/# repair: /' "$dir/check"; return 1; }
+	agrees "$mnt" || { sed 's/^/# check: /' "$dir/check"; return 1; }
 	python3 "$ops" compare "$low" "$mnt" && python3 "$ops" tagged "$dir/acked" "$low" "$mnt"
 }
 

@@ -156,3 +156,14 @@ find_now()
 {
 	is "$1" find_names "$2"
 }
+
+# agrees [OPTION] TREE: nothing differs, or not any more. Links may lead nowhere.
+agrees()
+{
+	local status
+
+	disgrafs check "$@" >"$dir/check" 2>&1
+	status=$?
+	[ $status = 0 ] && return
+	[ $status = 3 ] && grep -Eq "^[0-9]+ files, (0 differences|[0-9]+ differences \(repaired\)); .* missing\$" "$dir/check"
+}

@@ -18,8 +18,8 @@ read -r variant options <<<"${variants[0]}"
 # mended ACKNOWLEDGED: as kill.sh does, twice, because a rebuild may be at work.
 mended()
 {
-	disgrafs check --repair "$mnt" && disgrafs check "$mnt" && python3 "$ops" compare "$low" "$mnt" &&
-		python3 "$ops" tagged "$1" "$low" "$mnt"
+	agrees --repair "$mnt" && agrees "$mnt" || { cat "$dir/check"; return 1; }
+	python3 "$ops" compare "$low" "$mnt" && python3 "$ops" tagged "$1" "$low" "$mnt"
 }
 
 # shellcheck disable=SC2086

@@ -532,10 +532,13 @@ assert (j["files"], j["directories"], j["names"], j["tagged"], j["tags"], j["tag
 	# What a link says of a target that moved is brought up to date.
 	disgrafs link "$mnt/f" see "$mnt/d/g" && mv "$mnt/d/g" "$mnt/G" || return
 	is "7 files, 0 differences; 1 links, 1 outdated, 0 missing" disgrafs check "$mnt" || return
+	disgrafs check "$mnt" >/dev/null; [ $? = 3 ] || return
 	disgrafs check --repair "$mnt" >/dev/null || return
 	is "7 files, 0 differences; 1 links, 0 outdated, 0 missing" disgrafs check "$mnt" || return
 	getfattr --only-values -n user.disgrafs.link.see "$low/f" | grep -qa '^G' || return
 	rm "$mnt/G" && is "6 files, 0 differences; 1 links, 0 outdated, 1 missing" disgrafs check "$mnt" || return
+	disgrafs check --repair "$mnt" >/dev/null; [ $? = 3 ] || return
+	disgrafs unlink --all "$mnt/f" see || return
 	disgrafs check /proc 2>/dev/null; [ $? = 1 ] || return
 	# While it is being used
 	for i in {1..30}; do touch "$mnt/x$i"; disgrafs tag "$mnt/x$i" t; mv "$mnt/x$i" "$mnt/y$i"; done
@@ -709,6 +712,41 @@ unreadable_dir()
 	umount "$low/d"
 	wait $!
 	return $status
+}
+
+# unreadable PATH REASON: check names what it cannot look at, and nothing else.
+unreadable()
+{
+	is "$1: cannot be looked at: $2" sh -c 'disgrafs check "$0" | grep :' "$low" || return
+	disgrafs check --json "$low" >"$dir/out"; [ $? = 3 ] || return
+	python3 -c '
+import json, sys
+j = json.load(open(sys.argv[1]))
+assert j["differences"] == [] and j["unreadable"] == [{"path": sys.argv[2], "problem": sys.argv[3]}], j
+' "$dir/out" "$1" "$2" || return
+	disgrafs check --repair "$low" >/dev/null; [ $? = 3 ]
+}
+
+# What cannot be told is not the same.
+checks_unreadable()
+{
+	local as="setpriv --reuid=$nobody --regid=$nobody --clear-groups --" what status
+
+	leave && mkdir "$low/d" && touch "$dir/fails" || return
+	python3 "$here/failing.py" "$low/d" "$dir/fails" &
+	within 20 mountpoint -q "$low/d" && disgrafs reindex "$low" && disgrafs check "$low" >/dev/null &&
+	for what in OPENDIR READDIR; do
+		echo "$what EIO" >"$dir/fails"
+		unreadable "$low/d" "Input/output error" || break
+		: >"$dir/fails"
+	done && [ ! -s "$dir/fails" ] && disgrafs check "$low" >/dev/null
+	status=$?
+	umount "$low/d"
+	wait $!
+	[ $status = 0 ] && rm -rf "$dir/theirs" && mkdir "$dir/theirs" && chown $nobody "$dir/theirs" && chmod 711 "$dir" || return
+	(cd "$dir/theirs" && $as mkdir d && $as touch d/f && $as disgrafs reindex . && $as chmod 0 d || exit
+	is "$dir/theirs/d: cannot be looked at: Permission denied" sh -c "$as disgrafs check | grep :" || exit
+	$as disgrafs check >/dev/null; [ $? = 3 ])
 }
 
 # Without root, what may not be read is not in the way of the rest.
@@ -1009,7 +1047,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=50
+NR_TESTS=51
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1050,6 +1088,7 @@ for v in "${variants[@]}"; do
 	fresh "--json" json
 	fresh "reindex finds what changed behind the mount" reindex
 	fresh "reindex keeps what it cannot look at" unreadable_dir
+	fresh "check says what it cannot look at" checks_unreadable
 	fresh "reindex by others than root" reindex_by_others
 	fresh "another daemon finds the same" restart true
 	fresh_sqlite "a deleted index is made again" restart rm -f index.db

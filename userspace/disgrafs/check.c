@@ -31,7 +31,16 @@ struct check {
 static int report(struct check *check, const char *path, const char *problem)
 {
 	check->result->problems++;
-	return check->fn ? check->fn(path, problem, check->arg) : 0;
+	return check->fn ? check->fn(path, problem, 0, check->arg) : 0;
+}
+
+static int report_unreadable(struct check *check, const char *path, int err)
+{
+	/* Gone meanwhile */
+	if (err == ENOENT || err == ESTALE)
+		return 0;
+	check->result->unreadable++;
+	return check->fn ? check->fn(path, NULL, err, check->arg) : 0;
 }
 
 /* ---- one file ---- */
@@ -70,62 +79,96 @@ static bool same_links(struct tagindex *index, int64_t id, const struct links *l
 	return same && n == links->count;
 }
 
-/* NULL, or what is wrong with what is recorded of the file @fd as the node @id. */
-static const char *compare(struct tagindex *index, int fd, const struct stat *st, int64_t id)
-{
-	const char *problem = NULL;
-	int64_t type = 0, node = 0;
+/* What a file says of itself. */
+struct attributes {
 	struct tags tags, automatic;
 	struct links links;
-	char path[32];
+};
 
+/* 0 or -errno */
+static int read_attributes(int fd, struct attributes *attributes)
+{
+	char path[32];
+	int ret;
+
+	memset(attributes, 0, sizeof(*attributes));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (tags_read(&tags, path) < 0)
-		return NULL;	/* gone meanwhile */
-	if (tags_read_xattr(&automatic, path, AUTO_XATTR) == 0 && links_read(&links, path) == 0) {
-		run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
-		if (find_node(index, st, &node) <= 0 || node != id)
-			problem = "is another file in the index";
-		else if (type << 12 != (st->st_mode & S_IFMT))
-			problem = "is of another type in the index";
-		else if (!same_tags(index, id, &tags))
-			problem = "has other tags in the index";
-		else if (!traits_same_auto(index, id, &automatic))
-			problem = "has other automatic tags in the index";
-		else if (!same_links(index, id, &links))
-			problem = "has other links in the index";
-		links_free(&links);
-	}
-	tags_free(&automatic);
-	tags_free(&tags);
-	return problem;
+	ret = tags_read(&attributes->tags, path);
+	if (ret == 0)
+		ret = tags_read_xattr(&attributes->automatic, path, AUTO_XATTR);
+	return ret ?: links_read(&attributes->links, path);
 }
 
-static int check_dir(struct check *check, int fd, int64_t id, const char *path);
+static void free_attributes(struct attributes *attributes)
+{
+	tags_free(&attributes->tags);
+	tags_free(&attributes->automatic);
+	links_free(&attributes->links);
+}
+
+/* NULL, or what is wrong with what is recorded of a file as the node @id. */
+static const char *compare(struct tagindex *index, const struct attributes *attributes,
+			   const struct stat *st, int64_t id)
+{
+	int64_t type = 0, node = 0;
+
+	run(index, ST_NODE_TYPE, id, NULL, 0, 0, &type);
+	if (find_node(index, st, &node) <= 0 || node != id)
+		return "is another file in the index";
+	if (type << 12 != (st->st_mode & S_IFMT))
+		return "is of another type in the index";
+	if (!same_tags(index, id, &attributes->tags))
+		return "has other tags in the index";
+	if (!traits_same_auto(index, id, &attributes->automatic))
+		return "has other automatic tags in the index";
+	if (!same_links(index, id, &attributes->links))
+		return "has other links in the index";
+	return NULL;
+}
+
+/* @id: of its node, or 0: it is not recorded. */
+static int check_file(struct check *check, int fd, const struct stat *st, int64_t id,
+		      const char *path)
+{
+	struct attributes attributes;
+	const char *problem;
+	int ret;
+
+	if (!id)
+		return report(check, path, "is not in the index");
+	ret = read_attributes(fd, &attributes);
+	if (ret < 0) {
+		ret = report_unreadable(check, path, -ret);
+	} else {
+		problem = compare(check->index, &attributes, st, id);
+		ret = problem ? report(check, path, problem) : 0;
+	}
+	free_attributes(&attributes);
+	return ret;
+}
+
+static int check_dir(struct check *check, int fd, int64_t id, const char *path, bool said);
 
 static int check_name(struct check *check, int dir, int64_t parent, const char *name,
 		      const char *path)
 {
-	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret, sub;
-	const char *problem;
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
+	uint64_t unreadable = check->result->unreadable;
 	int64_t id = 0;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
+		ret = report_unreadable(check, path, errno);
 		if (fd >= 0)
 			close(fd);
-		return 0;
+		return ret;
 	}
 	check->result->files++;
 	ret = run(check->index, ST_NAME_FIND, parent, name, 0, 0, &id);
-	problem = ret > 0 ? compare(check->index, fd, &st, id) : "is not in the index";
 	if (ret >= 0)
-		ret = problem ? report(check, path, problem) : 0;
-	if (ret == 0 && S_ISDIR(st.st_mode)) {
-		sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (sub >= 0)
-			ret = check_dir(check, sub, id, path);
-	}
+		ret = check_file(check, fd, &st, ret ? id : 0, path);
+	if (ret == 0 && S_ISDIR(st.st_mode))
+		ret = check_dir(check, fd, id, path, check->result->unreadable != unreadable);
 	close(fd);
 	return ret;
 }
@@ -156,29 +199,42 @@ static int check_recorded(struct check *check, int fd, int64_t id, const char *p
 	return ret;
 }
 
-/* Consumes @fd. @path: "" for the root. */
-static int check_dir(struct check *check, int fd, int64_t id, const char *path)
+static int check_names(struct check *check, DIR *dir, int64_t id, const char *path)
 {
-	DIR *dir = fdopendir(fd);
 	const struct dirent *d;
 	char *full;
 	int ret = 0;
 
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (ret == 0 && (d = readdir(dir))) {
+	while (ret == 0 && (errno = 0, d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
 		    (!*path && !strcmp(d->d_name, INDEX_DIR)))
 			continue;
-		if (asprintf(&full, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0) {
-			ret = -ENOMEM;
-			break;
-		}
-		ret = check_name(check, fd, id, d->d_name, full);
+		if (asprintf(&full, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0)
+			return failed(check->index, ENOMEM);
+		ret = check_name(check, dirfd(dir), id, d->d_name, full);
 		free(full);
 	}
+	return ret == 0 && errno ? report_unreadable(check, *path ? path : ".", errno) : ret;
+}
+
+/*
+ * What @fd, of any kind, is. @path: "" for the root. @said: that something of it cannot be
+ * looked at.
+ */
+static int check_dir(struct check *check, int fd, int64_t id, const char *path, bool said)
+{
+	DIR *dir;
+	int ret;
+
+	fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return said ? 0 : report_unreadable(check, *path ? path : ".", errno);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return failed(check->index, ENOMEM);
+	}
+	ret = check_names(check, dir, id, path);
 	if (ret == 0 && id)
 		ret = check_recorded(check, fd, id, path);
 	closedir(dir);
@@ -201,8 +257,10 @@ static int check_link(struct check *check, const char *source, const struct link
 	if (!repair)
 		goto out;
 	fd = open_beneath(check->index->root, source, O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
-	if (fd < 0)
+	if (fd < 0) {
+		ret = report_unreadable(check, source, errno);
 		goto out;
+	}
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	ret = links_read(&links, proc);
 	if (ret == 0) {
@@ -212,8 +270,11 @@ static int check_link(struct check *check, const char *source, const struct link
 			      links_write(&links, link->relation, proc);
 		links_free(&links);
 	}
+	/* Its own fault, and not that of the other links. */
 	if (ret == 0)
 		ret = index_sync_file(check->index, fd, NULL, 0);
+	else
+		ret = report_unreadable(check, source, -ret);
 	close(fd);
 out:
 	free(reference);
@@ -325,25 +386,16 @@ int index_check(struct tagindex *index, bool repair_links, struct index_check *r
 		index_problem_fn fn, void *arg)
 {
 	struct check check = { index, fn, arg, result };
-	const char *problem;
 	struct stat st;
-	int fd, ret;
+	int ret;
 
 	memset(result, 0, sizeof(*result));
-	fd = openat(index->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		ret = failed(index, errno);
-		if (fd >= 0)
-			close(fd);
-		return ret;
-	}
+	if (fstat(index->root, &st) < 0)
+		return failed(index, errno);
 	pthread_mutex_lock(&index->lock);
-	problem = compare(index, fd, &st, ROOT_NODE);
-	ret = problem ? report(&check, ".", problem) : 0;
+	ret = check_file(&check, index->root, &st, ROOT_NODE, ".");
 	if (ret == 0)
-		ret = check_dir(&check, fd, ROOT_NODE, "");
-	else
-		close(fd);
+		ret = check_dir(&check, index->root, ROOT_NODE, "", result->unreadable);
 	if (ret == 0)
 		ret = check_links(&check, repair_links);
 	pthread_mutex_unlock(&index->lock);

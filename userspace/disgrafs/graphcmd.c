@@ -433,10 +433,11 @@ int cmd_stats(const struct options *opt, int argc, char *argv[])
 struct check_output {
 	const struct options *opt;
 	const struct tree *tree;
-	struct json_object *json;
+	struct json_object *json;	/* differences, or NULL */
+	struct json_object *unreadable;
 };
 
-static int print_problem(const char *path, const char *problem, void *arg)
+static int print_problem(const char *path, const char *problem, int err, void *arg)
 {
 	struct check_output *out = arg;
 	char *full = tree_path(out->tree, path);
@@ -447,10 +448,12 @@ static int print_problem(const char *path, const char *problem, void *arg)
 	if (out->json) {
 		object = json_object_new_object();
 		json_object_object_add(object, "path", json_bytes(full));
-		json_object_object_add(object, "problem", json_object_new_string(problem));
-		json_object_array_add(out->json, object);
+		json_object_object_add(object, "problem",
+				       json_object_new_string(problem ?: strerror(err)));
+		json_object_array_add(err ? out->unreadable : out->json, object);
 	} else {
-		printf("%s: %s\n", full, problem);
+		printf("%s: %s%s\n", full, err ? "cannot be looked at: " : "",
+		       problem ?: strerror(err));
 	}
 	free(full);
 	return 0;
@@ -478,7 +481,7 @@ static int compare(const struct tree *tree, struct index_check *result, struct c
 	struct timespec settle = { .tv_nsec = SETTLE_NS };
 	int ret = check_once(tree, false, result, NULL, NULL);
 
-	if (ret || !result->problems)
+	if (ret || !(result->problems || result->unreadable))
 		return ret;
 	nanosleep(&settle, NULL);
 	return check_once(tree, false, result, print_problem, out);
@@ -490,18 +493,22 @@ static int print_result(const struct check_output *out, const struct index_check
 	struct json_object *json;
 
 	if (!out->json) {
-		printf("%llu files, %llu differences%s; %llu links, %llu outdated%s, %llu missing\n",
+		printf("%llu files, %llu differences%s; %llu links, %llu outdated%s, %llu missing",
 		       (unsigned long long)result->files, (unsigned long long)result->problems,
 		       repaired && result->problems ? " (repaired)" : "",
 		       (unsigned long long)result->links, (unsigned long long)result->outdated,
 		       repaired && result->outdated ? " (repaired)" : "",
 		       (unsigned long long)result->missing);
+		if (result->unreadable)
+			printf("; %llu unreadable", (unsigned long long)result->unreadable);
+		putchar('\n');
 		return 0;
 	}
 	json = json_object_new_object();
 	json_object_object_add(json, "root", json_bytes(out->tree->path));
 	json_object_object_add(json, "files", json_object_new_int64(result->files));
 	json_object_object_add(json, "differences", out->json);
+	json_object_object_add(json, "unreadable", out->unreadable);
 	json_object_object_add(json, "links", json_object_new_int64(result->links));
 	json_object_object_add(json, "outdated", json_object_new_int64(result->outdated));
 	json_object_object_add(json, "missing", json_object_new_int64(result->missing));
@@ -510,26 +517,36 @@ static int print_result(const struct check_output *out, const struct index_check
 }
 
 /* A rebuild is the one way to repair that cannot forget anything. */
-static int repair(const struct tree *tree, const struct index_check *found)
+static int repair(const struct tree *tree, const struct index_check *found,
+		  struct index_check *left)
 {
-	struct index_check left;
+	struct timespec settle = { .tv_nsec = SETTLE_NS };
 	int ret = 0;
 
 	if (found->problems)
 		ret = index_rebuild(tree->lower, NULL, NULL);
 	if (ret < 0)
 		return fail(tree->path, "cannot repair: %s", index_error(NULL));
-	ret = check_once(tree, true, &left, NULL, NULL);
-	if (ret == 0 && left.problems)
+	ret = check_once(tree, true, left, NULL, NULL);
+	if (ret || !(left->problems || left->outdated))
+		return ret;
+	nanosleep(&settle, NULL);
+	ret = check_once(tree, false, left, NULL, NULL);
+	if (ret == 0 && left->problems)
 		ret = fail(tree->path, "%llu differences are left",
-			   (unsigned long long)left.problems);
+			   (unsigned long long)left->problems);
 	return ret;
+}
+
+static bool is_well(const struct index_check *result)
+{
+	return !result->problems && !result->unreadable && !result->outdated && !result->missing;
 }
 
 int cmd_check(const struct options *opt, int argc, char *argv[])
 {
 	struct check_output out = { .opt = opt };
-	struct index_check found;
+	struct index_check found, left;
 	const char *dir = argc ? argv[0] : ".";
 	struct tree tree;
 	int ret;
@@ -540,13 +557,17 @@ int cmd_check(const struct options *opt, int argc, char *argv[])
 		return 1;
 	out.tree = &tree;
 	out.json = opt->json ? json_object_new_array() : NULL;
+	out.unreadable = opt->json ? json_object_new_array() : NULL;
 	ret = compare(&tree, &found, &out);
+	left = found;
 	if (ret == 0 && opt->repair)
-		ret = repair(&tree, &found);
-	if (ret == 0)
+		ret = repair(&tree, &found, &left);
+	if (ret == 0) {
 		ret = print_result(&out, &found, opt->repair);
-	else
+	} else {
 		json_object_put(out.json);
+		json_object_put(out.unreadable);
+	}
 	tree_close(&tree);
-	return ret ? ret : found.problems && !opt->repair ? 3 : 0;
+	return ret ? ret : is_well(&left) ? 0 : 3;
 }

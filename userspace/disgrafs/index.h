@@ -289,15 +289,18 @@ int index_rebuild(int root, index_progress_fn progress, void *arg);
 struct index_check {
 	uint64_t files;		/* looked at */
 	uint64_t problems;	/* where index and tree differ */
+	uint64_t unreadable;	/* files and directories that could not be looked at */
 	uint64_t links;
 	uint64_t missing;	/* that lead nowhere */
 	uint64_t outdated;	/* whose attribute has another path or reference than the target */
 };
 
-typedef int (*index_problem_fn)(const char *path, const char *problem, void *arg);
+/* @err: not 0 if @path could not be looked at, and why; @problem: otherwise. */
+typedef int (*index_problem_fn)(const char *path, const char *problem, int err, void *arg);
 
 /*
- * Compares the index with the tree and calls @fn (or NULL) for each difference.
+ * Compares the index with the tree and calls @fn (or NULL) for each difference, and for
+ * what cannot be compared.
  * What changes meanwhile may be one. @repair_links: brings the attributes of links
  * up to date.
  */

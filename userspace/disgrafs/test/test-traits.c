@@ -175,8 +175,9 @@ static void tag(const char *name, const char *value)
 	close(fd);
 }
 
-static int problem(const char *path, const char *what, void *arg)
+static int problem(const char *path, const char *what, int err, void *arg)
 {
+	assert_int_equal(err, 0);
 	strcat(strcat(strcat(strcat(arg, path), ": "), what), "\n");
 	return 0;
 }
