@@ -808,6 +808,31 @@ damage_table()
 	) && dd if=/dev/urandom of="$low/.disgrafs/index.db" bs=4096 seek=$((page - 1)) count=1 conv=notrunc status=none
 }
 
+# An index that cannot be opened, or not be read: what mends it is said, and done.
+checks_damage()
+{
+	local how hint="; 'disgrafs reindex' makes a new one"
+
+	touch "$mnt/f" && disgrafs tag "$mnt/f" t && leave || return
+	for how in not_a_database "damage_table name_child" "other_version" "rm index.db"; do
+		(cd "$low/.disgrafs" && rm -f index.db-* && $how) || return
+		disgrafs check "$low" >"$dir/out" 2>&1; [ $? = 1 ] && grep -q "'disgrafs reindex' makes" "$dir/out" || return
+		disgrafs check --repair "$low" >"$dir/out" 2>&1 || { sed 's/^/# /' "$dir/out"; return 1; }
+		is "$low/f" disgrafs find -C "$low" t && is "1 files, 0 differences; 0 links, 0 outdated, 0 missing" \
+			disgrafs check "$low" || return
+	done
+	(cd "$low/.disgrafs" && other_version) && is "disgrafs: $low: index of another version (4)$hint" disgrafs find -C "$low" t &&
+	(cd "$low/.disgrafs" && not_a_database) && is "disgrafs: $low: file is not a database$hint" disgrafs find -C "$low" t &&
+	touch "$low/.disgrafs/stale" && disgrafs check --repair "$low" >/dev/null 2>&1 && [ ! -e "$low/.disgrafs/stale" ] || return
+	# shellcheck disable=SC2086
+	serve $options
+}
+
+other_version()
+{
+	python3 -c 'import sqlite3; sqlite3.connect("index.db").execute("PRAGMA user_version = 4")'
+}
+
 # Where it is not read when it is opened: what a walk of the tree reads, and what only a query
 # does.
 damaged_inside()
@@ -1047,7 +1072,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=51
+NR_TESTS=52
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1094,6 +1119,7 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "a deleted index is made again" restart rm -f index.db
 	fresh_sqlite "a damaged index is made again" restart damage
 	fresh_sqlite "an index that is damaged behind its first pages is made again" damaged_inside
+	fresh_sqlite "check finds damage and other versions, and repairs" checks_damage
 	fresh_sqlite "an index whose words are damaged is made again" damaged_words
 	fresh_sqlite "an index that is damaged while it is in use is made again" damaged_meanwhile
 	fresh_sqlite "an index that is removed while it is in use is made again" while_served remove_index

@@ -475,6 +475,38 @@ static int check_once(const struct tree *tree, bool repair, struct index_check *
 	return ret;
 }
 
+/* What there is to repair before anything can be compared, or NULL. */
+static const char *unsound(struct tagindex *index, int err, const char *error)
+{
+	if (!index)
+		return err == EUCLEAN || err == ENOENT ? error : NULL;
+	if (index_verify(index) == -EUCLEAN)
+		return "the index is damaged; 'disgrafs reindex' makes a new one";
+	return NULL;
+}
+
+/* An index that cannot be compared is made anew with --repair. Returns the exit status. */
+static int make_sound(const struct options *opt, const struct tree *tree)
+{
+	const char *error = NULL, *problem;
+	struct tagindex *index = tree_index(tree, INDEX_READ, &error);
+	bool stale = index && index_state(index) & INDEX_STALE;
+	int ret = 0;
+
+	problem = unsound(index, tree->lower < 0 ? 0 : errno, error);
+	if (!index && !(problem && opt->repair))
+		ret = fail(tree->path, "%s", error);
+	else if (problem && !opt->repair)
+		ret = fail(tree->path, "%s", problem);
+	else if ((problem || (stale && opt->repair)) && index_rebuild(tree->lower, NULL, NULL) < 0)
+		ret = fail(tree->path, "cannot repair: %s", index_error(NULL));
+	else if (problem)
+		fprintf(stderr, "disgrafs: %s: the index was missing or damaged, and is made anew\n",
+			tree->path);
+	index_close(index);
+	return ret;
+}
+
 /* What is different a moment later as well is no change on its way. */
 static int compare(const struct tree *tree, struct index_check *result, struct check_output *out)
 {
@@ -546,7 +578,7 @@ static bool is_well(const struct index_check *result)
 int cmd_check(const struct options *opt, int argc, char *argv[])
 {
 	struct check_output out = { .opt = opt };
-	struct index_check found, left;
+	struct index_check found = { }, left;
 	const char *dir = argc ? argv[0] : ".";
 	struct tree tree;
 	int ret;
@@ -558,7 +590,7 @@ int cmd_check(const struct options *opt, int argc, char *argv[])
 	out.tree = &tree;
 	out.json = opt->json ? json_object_new_array() : NULL;
 	out.unreadable = opt->json ? json_object_new_array() : NULL;
-	ret = compare(&tree, &found, &out);
+	ret = make_sound(opt, &tree) ?: compare(&tree, &found, &out);
 	left = found;
 	if (ret == 0 && opt->repair)
 		ret = repair(&tree, &found, &left);

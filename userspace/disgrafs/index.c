@@ -569,6 +569,22 @@ static int open_db(struct tagindex *index, unsigned int flags)
 	return ret == 0 ? index_ready(index) : ret;
 }
 
+/* What can be done about the failure @err. */
+static int with_hint(struct tagindex *index, int err)
+{
+	char error[INDEX_ERROR_MAX];
+
+	snprintf(error, sizeof(error), "%s", index->error);
+	if (!index->shared && !sqlite_index_exists(index)) {
+		err = -ENOENT;
+		index_say(index, "there is no index; 'disgrafs reindex' makes one");
+	} else if (err == -EUCLEAN) {
+		index_say(index, "%.*s; 'disgrafs reindex' makes a new one",
+			  INDEX_ERROR_MAX - 64, error);
+	}
+	return err;
+}
+
 struct tagindex *index_open(int root, unsigned int flags)
 {
 	struct tagindex *index = calloc(1, sizeof(*index));
@@ -608,6 +624,7 @@ struct tagindex *index_open(int root, unsigned int flags)
 		ret = open_db(index, flags);
 	}
 	if (ret < 0) {
+		ret = flags & INDEX_CREATE ? ret : with_hint(index, ret);
 		index_close_failed(index);
 		errno = -ret;
 		return NULL;

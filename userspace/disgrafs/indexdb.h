@@ -179,6 +179,7 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags);
 int sqlite_index_verify(struct tagindex *index);
 /* Nothing is lost: it says what the files say. */
 void sqlite_index_remove(struct tagindex *index);
+bool sqlite_index_exists(const struct tagindex *index);
 /* Its file is not at its path, or empty. */
 bool sqlite_index_is_lost(struct tagindex *index);
 /* The database is another handle's. */

@@ -219,6 +219,13 @@ static bool is_empty(const struct tagindex *index)
 	return fstatat(index->dir, DB_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && !st.st_size;
 }
 
+bool sqlite_index_exists(const struct tagindex *index)
+{
+	struct stat st;
+
+	return fstatat(index->dir, DB_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 bool sqlite_index_is_lost(struct tagindex *index)
 {
 	struct stat st;

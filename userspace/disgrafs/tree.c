@@ -246,6 +246,12 @@ static int graph_tags(struct tree *tree, const char *prefix, index_tag_fn fn, vo
 
 /* ---- asking ---- */
 
+static const char *sentence(int err)
+{
+	return err == -EUCLEAN ? "the index is damaged; 'disgrafs reindex' makes a new one" :
+				 strerror(-err);
+}
+
 /* The index, or NULL with the sentence; ENOENT means to ask .graph. */
 static struct tagindex *open_index(const struct tree *tree, const char **error)
 {
@@ -281,7 +287,7 @@ int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg,
 	}
 	ret = index_tags(index, prefix, fn, arg);
 	if (ret < 0)
-		*error = strerror(-ret);
+		*error = sentence(ret);
 	index_close(index);
 	return ret;
 }
@@ -304,7 +310,7 @@ int tree_search(struct tree *tree, const char *expression, index_path_fn fn, voi
 	}
 	ret = index_search(index, expression, &expr_error, fn, arg);
 	if (ret < 0)
-		*error = strerror(-ret);
+		*error = sentence(ret);
 	index_close(index);
 	return ret;
 }
@@ -339,7 +345,7 @@ int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg
 	}
 	ret = index_links(index, below, fn, arg);
 	if (ret < 0)
-		*error = strerror(-ret);
+		*error = sentence(ret);
 	index_close(index);
 	return ret;
 }
