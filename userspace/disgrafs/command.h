@@ -70,9 +70,10 @@ int cmd_facts(const struct options *opt, int argc, char *argv[]);
 int cmd_auto(const struct options *opt, int argc, char *argv[]);
 int cmd_accept(const struct options *opt, int argc, char *argv[]);
 int cmd_refuse(const struct options *opt, int argc, char *argv[]);
+/* graph.c */
+int cmd_graph(const struct options *opt, int argc, char *argv[]);
 /* graphcmd.c */
 int cmd_related(const struct options *opt, int argc, char *argv[]);
-int cmd_graph(const struct options *opt, int argc, char *argv[]);
 int cmd_stats(const struct options *opt, int argc, char *argv[]);
 int cmd_check(const struct options *opt, int argc, char *argv[]);
 /* watch.c */
