@@ -31,13 +31,30 @@ assert [(e["from"], e["to"], e["relation"]) for e in j["edges"]] == [
 '
 }
 
+# What was linked to and is gone, from both of those that link to it.
+graph_missing()
+{
+	touch "$mnt/a" "$mnt/b" "$mnt/gone" && disgrafs link "$mnt/a" see "$mnt/gone" "$mnt/b" &&
+		disgrafs link "$mnt/b" see "$mnt/gone" && rm "$mnt/gone" || return
+	is "$(printf '\t%s\n' '"fa" [shape=box, label="a"];' '"fgone" [shape=box, label="gone", style=dashed];' \
+		'"fb" [shape=box, label="b"];')" sh -c 'disgrafs graph "$0" | grep shape' "$mnt/a" || return
+	disgrafs graph -j "$mnt/a" | python3 -c '
+import json, sys
+j = json.load(sys.stdin)
+assert {n["name"]: n["missing"] for n in j["nodes"]} == {"a": False, "b": False, "gone": True}, j
+assert len(j["edges"]) == 3, j
+' || return
+	touch "$mnt/gone" && ! disgrafs graph "$mnt/a" | grep dashed
+}
+
 run_variant()
 {
 	emptied "a graph of what is no text" graph_bytes
+	emptied "a graph with a link to what is missing" graph_missing
 	leave
 }
 
 ktap_print_header
-ktap_set_plan $((1 * ${#variants[@]}))
+ktap_set_plan $((2 * ${#variants[@]}))
 serve_each run_variant
 ktap_finished

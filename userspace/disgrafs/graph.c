@@ -23,6 +23,7 @@ struct node {
 	size_t number;
 	char *name;
 	char *id;		/* as text, see text_of() */
+	bool missing;		/* a link leads to it, but it is not there */
 };
 
 struct edge {
@@ -167,10 +168,11 @@ static int graph_tag(const char *tag, uint64_t files, void *arg)
 static int graph_link(const struct index_link *link, void *arg)
 {
 	struct graph *graph = arg;
-	const struct node *node = add_node(graph, FILE_NODE, link->path);
+	struct node *node = add_node(graph, FILE_NODE, link->path);
 
 	if (!node)
 		return -ENOMEM;
+	node->missing = link->missing;
 	return add_edge(graph, link->from ? node->number : graph->from,
 			link->from ? graph->from : node->number, link->relation);
 }
@@ -233,7 +235,7 @@ static void print_dot_node(const struct node *node)
 	print_dot_string(node->id);
 	printf(" [shape=%s, label=", node->kind == TAG_NODE ? "ellipse" : "box");
 	print_dot_string(node->id + 1);
-	puts("];");
+	puts(node->missing ? ", style=dashed];" : "];");
 }
 
 static void print_dot_edge(const struct graph *graph, const struct edge *edge)
@@ -276,6 +278,8 @@ static struct json_object *json_node(const struct node *node)
 	json_object_object_add(json, "type", json_object_new_string(node->kind == TAG_NODE ?
 								    "tag" : "file"));
 	json_object_object_add(json, "name", json_bytes(node->name));
+	if (node->kind == FILE_NODE)
+		json_object_object_add(json, "missing", json_object_new_boolean(node->missing));
 	return json;
 }
 
