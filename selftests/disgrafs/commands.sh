@@ -47,14 +47,65 @@ assert len(j["edges"]) == 3, j
 	touch "$mnt/gone" && ! disgrafs graph "$mnt/a" | grep dashed
 }
 
+# completed WORD... -- [WANTED...]: bash completes the last of the words of a command, as they
+# are typed, to just these, which mean what they are.
+completed()
+{
+	local COMP_WORDS=(disgrafs) COMP_CWORD COMPREPLY=() wanted i
+
+	while [ "$1" != -- ]; do
+		COMP_WORDS+=("$1")
+		shift
+	done
+	shift
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	# shellcheck disable=SC2317
+	compopt() { :; }
+	_disgrafs
+	for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do
+		# Readline closes what is open.
+		[[ ${COMP_WORDS[COMP_CWORD]} != [\'\"]* ]] ||
+			COMPREPLY[i]=${COMP_WORDS[COMP_CWORD]:0:1}${COMPREPLY[i]}${COMP_WORDS[COMP_CWORD]:0:1}
+		eval "COMPREPLY[i]=${COMPREPLY[i]}"
+	done
+	mapfile -t wanted < <(printf '%s\n' "$@" | sort)
+	mapfile -t COMPREPLY < <(printf '%s\n' "${COMPREPLY[@]}" | sort)
+	[ "${COMPREPLY[*]@Q}" = "${wanted[*]@Q}" ] && return
+	ktap_print_msg "${COMP_WORDS[*]}: ${COMPREPLY[*]@Q}, not ${wanted[*]@Q}"
+	return 1
+}
+
+completion()
+{
+	local f="$mnt/two words" typed=$mnt/two\\\ words
+	local tags=("two words" two 'quo"te' "it's" 'back\slash' 'dollar$(echo)`' $'tab\tu' ' lead')
+
+	. /usr/share/bash-completion/completions/disgrafs && touch "$f" "$mnt/other" || return
+	disgrafs tag "$f" "${tags[@]}" && disgrafs tag "$mnt/other" "tw ice" || return
+	completed untag "$typed" "" -- "${tags[@]/# lead/lead}" && completed untag "$typed" t -- two "two words" $'tab\tu' &&
+	completed untag "'$f'" 'two\ w' -- "two words" && completed untag "\"$f\"" '"two w' -- "two words" &&
+	completed untag "$typed" "'two " -- "two words" && completed untag "$typed" "'it" -- "it's" &&
+	completed untag "$typed" '"quo\"' -- 'quo"te' && completed untag "$typed" '"dol' -- 'dollar$(echo)`' &&
+	completed untag "$typed" 'back\\' -- 'back\slash' && completed untag "$typed" '"back' -- 'back\slash' &&
+	completed untag "$typed" "\$'two\\x20words" -- && completed untag "$typed" none -- || return
+	completed tag "$mnt/other" 'tw' -- two "two words" "tw ice" && completed tag "$mnt/other" 'tw\ ' -- "tw ice" &&
+	completed find -C "${mnt/\/mnt/\/\"mnt\"}" 'two\ ' -- "two words" || return
+	setfattr -n user.disgrafs.auto -v "big one,b'g,-no,small" "$f" &&
+	completed accept "$typed" b -- "big one" "b'g" && completed refuse "$typed" 'big\ ' -- "big one" || return
+	disgrafs link "$f" 'is like' "$mnt/other" && disgrafs link "$f" 'is\a=b' "$mnt/other" &&
+	completed unlink "$typed" is -- "is like" 'is\a=b' && completed link "$typed" 'is\ ' -- "is like" &&
+	completed untag --a -- --all && completed unt -- untag
+}
+
 run_variant()
 {
 	emptied "a graph of what is no text" graph_bytes
 	emptied "a graph with a link to what is missing" graph_missing
+	emptied "bash completes words with spaces and quotes" completion
 	leave
 }
 
 ktap_print_header
-ktap_set_plan $((2 * ${#variants[@]}))
+ktap_set_plan $((3 * ${#variants[@]}))
 serve_each run_variant
 ktap_finished

@@ -1,25 +1,86 @@
 # SPDX-License-Identifier: GPL-2.0
 # bash completion for disgrafs
 
+# What the word $1 is without the shell's quotes, in REPLY, and in QUOTE the one that is open.
+# Nothing is expanded but "~/".
+_disgrafs_unquote()
+{
+	local in=$1 c ansi="^\\\$'([^'\\\\]|\\\\.)*'"
+
+	REPLY='' QUOTE=''
+	if [[ $in == '~/'* ]]; then
+		REPLY=$HOME in=${in:1}
+	fi
+	while [ -n "$in" ]; do
+		if [[ -z $QUOTE && $in =~ $ansi ]]; then
+			in=${in:${#BASH_REMATCH[0]}}
+			eval "REPLY+=${BASH_REMATCH[0]}"
+			continue
+		fi
+		c=${in:0:1} in=${in:1}
+		case $QUOTE$c in
+		\'\'|'""') QUOTE='' ;;
+		\'?) REPLY+=$c ;;
+		'"\') [[ $in == [\\\"\$\`]* ]] || REPLY+=$c
+			REPLY+=${in:0:1} in=${in:1} ;;
+		'"'?) REPLY+=$c ;;
+		\'|'"') QUOTE=$c ;;
+		\\) REPLY+=${in:0:1} in=${in:1} ;;
+		*) REPLY+=$c ;;
+		esac
+	done
+}
+
+# Adds what of standard input, words with NUL behind them, begins as the word $1, with the
+# quotes that it needs behind one that is open.
+_disgrafs_words()
+{
+	local REPLY QUOTE word
+
+	_disgrafs_unquote "$1"
+	[[ $1 == "$QUOTE"* ]] || return
+	while IFS= read -r -d '' word; do
+		[[ $word == "$REPLY"* && $word != *$'\n'* ]] || continue
+		case $QUOTE in
+		\') word=${word//\'/"'\\''"} ;;
+		'"') word=$(sed 's/[\\"$`]/\\&/g' <<<"$word") ;;
+		*) printf -v word %q "$word" ;;
+		esac
+		COMPREPLY+=("$word")
+	done
+}
+
 # The tags of the tree that the directory $1 is in, for the word $2.
 _disgrafs_tags()
 {
-	local tag
+	local REPLY QUOTE tag
 
-	COMPREPLY=()
-	while IFS= read -r -d '' tag; do
-		# "  COUNT TAG"
-		tag=${tag#"${tag%%[! ]*}"}
-		tag=${tag#* }
-		[[ $tag != *$'\n'* ]] && COMPREPLY+=("$(printf %q "$tag")")
-	done < <(disgrafs tags -0 -C "$1" -P "$2" 2>/dev/null)
+	_disgrafs_unquote "$2"
+	_disgrafs_words "$2" < <(disgrafs tags -0 -C "$1" -P "$REPLY" 2>/dev/null |
+		while IFS= read -r -d '' tag; do
+			# "  COUNT TAG"
+			tag=${tag#"${tag%%[! ]*}"}
+			printf '%s\0' "${tag#* }"
+		done)
+}
+
+# The relations that the file $1 has links of. What getfattr escapes, %b knows.
+_disgrafs_relations()
+{
+	local name
+
+	getfattr --absolute-names -m '^user\.disgrafs\.link\.' -- "$1" 2>/dev/null |
+		while IFS= read -r name; do
+			[[ $name != user.disgrafs.link.* ]] || printf '%b\0' "${name#user.disgrafs.link.}"
+		done
 }
 
 _disgrafs()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local dir=. word i files=0
+	local dir=. word REPLY QUOTE i files=0
 
+	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'tag untag tags find warm link unlink links facts auto accept refuse related graph watch stats check reindex --help --version' -- "$cur")
 		return
@@ -52,9 +113,13 @@ _disgrafs()
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-C|--dir) dir=${COMP_WORDS[++i]} ;;
+		-C|--dir)
+			_disgrafs_unquote "${COMP_WORDS[++i]}"
+			dir=$REPLY ;;
 		-*) ;;
-		*) [ $((files++)) != 0 ] || word=${COMP_WORDS[i]} ;;
+		*)
+			_disgrafs_unquote "${COMP_WORDS[i]}"
+			[ $((files++)) != 0 ] || word=$REPLY ;;
 		esac
 	done
 	case $command in
@@ -70,19 +135,18 @@ _disgrafs()
 			if [ "$command" = tag ]; then
 				_disgrafs_tags "$(dirname -- "$word")" "$cur"
 			else
-				mapfile -t COMPREPLY < <(compgen -W "$(disgrafs tags -- "$word" 2>/dev/null)" -- "$cur")
+				_disgrafs_words "$cur" < <(disgrafs tags -0 -- "$word" 2>/dev/null)
 			fi
 			return
 		fi ;&
 	accept|refuse)
 		if [ "$files" != 0 ]; then
-			mapfile -t COMPREPLY < <(compgen -W "$(disgrafs auto -- "$word" 2>/dev/null)" -- "$cur")
+			_disgrafs_words "$cur" < <(disgrafs auto -0 -- "$word" 2>/dev/null)
 			return
 		fi ;&
 	link|unlink)
 		if [ "$files" = 1 ]; then
-			mapfile -t COMPREPLY < <(compgen -W "$(getfattr --absolute-names -m '^user\.disgrafs\.link\.' -- \
-				"$word" 2>/dev/null | sed -n 's/^user\.disgrafs\.link\.//p')" -- "$cur")
+			_disgrafs_words "$cur" < <(_disgrafs_relations "$word")
 			return
 		fi ;&
 	tags|links|facts|auto|related|graph|watch)
