@@ -26,6 +26,14 @@ counts()
 stats = json.load(sys.stdin); print(stats[\"warmed\"], stats[\"opened\"])"'
 }
 
+# hit_rate WARMED OPENED: is what follows from these.
+hit_rate()
+{
+	is "hit rate     $(printf %.1f%% "$((1000 * $2 / $1))e-1")" sh -c 'disgrafs stats "$0" | tail -n 1' "$mnt" &&
+		disgrafs stats --json "$mnt" | python3 -c "import json, sys
+assert abs(json.load(sys.stdin)['hit_rate'] - 100 * $2 / $1) < 1e-9"
+}
+
 # read_files DIRECTORY FILE...
 read_files()
 {
@@ -48,6 +56,7 @@ in_a_row()
 	for i in 1 2 3 4 5; do
 		read_files "$at" $((100 + (2 + i) * step)) && counts $((ahead + i * step)) $i || return
 	done
+	hit_rate $((ahead + 5 * step)) 5
 }
 
 again()
@@ -84,7 +93,7 @@ in_no_order()
 {
 	local files i
 
-	again && mapfile -t files < <(ls -U "$mnt/d" | tac |
+	again && ! disgrafs stats "$mnt" | grep -q "hit rate" && mapfile -t files < <(ls -U "$mnt/d" | tac |
 		awk '($1 >= 120) != late { late = !late; print }') || return
 	for i in "${files[@]}"; do
 		cat "$mnt/d/$i" >/dev/null || return

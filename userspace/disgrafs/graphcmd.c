@@ -108,17 +108,24 @@ static bool prefetch_counts(const struct tree *tree, unsigned long long *warmed,
 	return sscanf(value, "%llu %llu", warmed, opened) == 2;
 }
 
+/* Without a file there is no rate. */
 static void print_prefetch(struct json_object *json, const struct tree *tree)
 {
 	unsigned long long warmed, opened;
+	struct json_object *rate = NULL;
 
 	if (!prefetch_counts(tree, &warmed, &opened))
 		return;
 	if (json) {
+		if (warmed)
+			rate = json_object_new_double(100.0 * opened / warmed);
 		json_object_object_add(json, "warmed", json_object_new_int64(warmed));
 		json_object_object_add(json, "opened", json_object_new_int64(opened));
+		json_object_object_add(json, "hit_rate", rate);
 	} else {
 		printf("%-12s %llu\n%-12s %llu\n", "warmed", warmed, "opened", opened);
+		if (warmed)
+			printf("%-12s %.1f%%\n", "hit rate", 100.0 * opened / warmed);
 	}
 }
 
