@@ -47,6 +47,78 @@ assert len(j["edges"]) == 3, j
 	touch "$mnt/gone" && ! disgrafs graph "$mnt/a" | grep dashed
 }
 
+# edges_are FILE OPTIONS EDGE...: the graph has just these edges, "FROM KIND RELATION TO", one
+# with a weight has "~" in front.
+edges_are()
+{
+	local file=$1 options=$2
+
+	shift 2
+	# shellcheck disable=SC2086
+	disgrafs graph -j $options "$mnt/$file" | python3 -c '
+import json, sys
+j = json.load(sys.stdin)
+got = {("~" if e.get("weight", 0) > 0 else "") + " ".join(e[k][k in ("from", "to"):] for k in
+       ("from", "kind", "relation", "to")) for e in j["edges"]}
+sys.exit(f"# {sys.argv[1]}: {sorted(got)}" if got != set(sys.argv[2:]) or len(got) != len(j["edges"]) else 0)
+' "$file $options" "$@"
+}
+
+# What files have in common by what they are, and by what was found in them.
+graph_derived()
+{
+	cat >"$dir/extractor" <<-'END'
+		#!/usr/bin/python3
+		import itertools, os, socket
+		numbers = itertools.count(os.getpid() * 1000)
+		s = socket.socket(fileno=0)
+		while True:
+		    name, fds, _, _ = socket.recv_fds(s, 256, 2)
+		    if not name: break
+		    with os.fdopen(fds[1], "wb") as out:
+		        out.write(b"type test/test\nsha256 %064d\n" % (7 if name == b"same" else next(numbers)))
+		        if name.startswith(b"song"):
+		            out.write(b"album this\nauthor that\n")
+		    os.close(fds[0])
+	END
+	chmod +x "$dir/extractor" && leave && extract="" serve $options --extractor "$dir/extractor" &&
+		mkdir "$mnt/a" "$mnt/b" && echo 1 >"$mnt/a/song.txt" && echo 2 >"$mnt/b/song.ogg" &&
+		echo 3 >"$mnt/a/song2" && echo 4 >"$mnt/a/same" && echo 4 >"$mnt/b/same" && touch "$mnt/c" || return
+	disgrafs link "$mnt/c" see "$mnt/a/song.txt" && disgrafs tag "$mnt/a/song.txt" t &&
+		disgrafs tag "$mnt/b/same" t || return
+	find_soon "a/song.txt a/song2 b/song.ogg" fact:album=this && within 20 has_fact "$mnt/b/same" || return
+	edges_are a/song.txt "-d 1" "a/song.txt tag tag t" "c link see a/song.txt" "~a/song.txt stem stem b/song.ogg" \
+		"~a/song.txt facts album, author b/song.ogg" "~a/song.txt facts album, author a/song2" &&
+	edges_are a/song.txt "-d 1 --edges directory" "~a/song.txt directory directory a/song2" \
+		"~a/song.txt directory directory a/same" && edges_are a/song.txt "-e stem,links" \
+		"c link see a/song.txt" "~a/song.txt stem stem b/song.ogg" &&
+	edges_are a/same "-n 1 -e derived" "~a/same contents contents b/same" "~a/same stem stem b/same" \
+		"~a/same directory directory a/song.txt" || return
+	# What has something in common with the file is not followed, what is linked or tagged is.
+	edges_are c "-d 3" "c link see a/song.txt" "a/song.txt tag tag t" "~a/song.txt stem stem b/song.ogg" \
+		"~a/song.txt facts album, author b/song.ogg" "~a/song.txt facts album, author a/song2" &&
+	edges_are c "-d 4" "c link see a/song.txt" "a/song.txt tag tag t" "~a/song.txt stem stem b/song.ogg" \
+		"~a/song.txt facts album, author b/song.ogg" "~a/song.txt facts album, author a/song2" \
+		"b/same tag tag t" "~b/same contents contents a/same" "~b/same stem stem a/same" || return
+	disgrafs graph "$mnt/a/song.txt" | grep -qE \
+		'^	"fa/song.txt" -> "fb/song.ogg" \[label="stem", dir=none, style=dotted, weight=[0-9.]+\];' || return
+	for list in "" nothing tags,, stem,tag; do
+		disgrafs graph --edges "$list" "$mnt/c" 2>"$dir/err"; [ $? = 2 ] && grep -q "kinds of edges" "$dir/err" || return
+	done
+	extract=--no-extract again
+}
+
+has_fact()
+{
+	disgrafs facts "$1" | grep -q sha256
+}
+
+again()
+{
+	# shellcheck disable=SC2086
+	leave && serve $options
+}
+
 # completed WORD... -- [WANTED...]: bash completes the last of the words of a command, as they
 # are typed, to just these, which mean what they are.
 completed()
@@ -94,18 +166,19 @@ completion()
 	completed accept "$typed" b -- "big one" "b'g" && completed refuse "$typed" 'big\ ' -- "big one" || return
 	disgrafs link "$f" 'is like' "$mnt/other" && disgrafs link "$f" 'is\a=b' "$mnt/other" &&
 	completed unlink "$typed" is -- "is like" 'is\a=b' && completed link "$typed" 'is\ ' -- "is like" &&
-	completed untag --a -- --all && completed unt -- untag
+	completed untag --a -- --all && completed unt -- untag && completed graph -e tags,st -- tags,stem
 }
 
 run_variant()
 {
 	emptied "a graph of what is no text" graph_bytes
 	emptied "a graph with a link to what is missing" graph_missing
+	emptied "a graph with what files have in common" graph_derived
 	emptied "bash completes words with spaces and quotes" completion
 	leave
 }
 
 ktap_print_header
-ktap_set_plan $((3 * ${#variants[@]}))
+ktap_set_plan $((4 * ${#variants[@]}))
 serve_each run_variant
 ktap_finished

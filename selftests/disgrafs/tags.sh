@@ -498,7 +498,7 @@ assert all(a["score"] >= b["score"] for a, b in zip(j, j[1:]))
 ' || return
 	disgrafs graph "$mnt/d/a.txt" >"$dir/dot" && grep -q '"fd/a.txt" -> "flinked" \[label="see"\];' "$dir/dot" &&
 	grep -q '"fd/a.txt" -> "trare" \[dir=none\];' "$dir/dot" && grep -q '"fd/e/r" \[shape=box' "$dir/dot" || return
-	disgrafs graph --json --depth 1 "$mnt/d/a.txt" | python3 -c '
+	disgrafs graph --json --depth 1 --edges tags,links "$mnt/d/a.txt" | python3 -c '
 import json, sys
 j = json.load(sys.stdin)
 assert {n["id"] for n in j["nodes"]} == {"fd/a.txt", "flinked", "trare", "tcommon"}, j

@@ -20,7 +20,7 @@ struct command {
 
 struct options {
 	const struct command *command;
-	const char *dir, *prefix;
+	const char *dir, *prefix, *edges;
 	unsigned int count, depth;	/* 0: the default */
 	bool all, json, null, progress, repair, tags;
 };

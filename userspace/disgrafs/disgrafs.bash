@@ -90,6 +90,12 @@ _disgrafs()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return ;;
+	-e|--edges)
+		word=${cur%"${cur##*,}"}
+		mapfile -t COMPREPLY < <(compgen -P "$word" -W 'tags links contents facts keywords
+			stem directory derived all' -- "${cur##*,}")
+		compopt -o nospace
+		return ;;
 	esac
 	if [[ $cur == -* ]]; then
 		case $command in
@@ -103,7 +109,7 @@ _disgrafs()
 		accept|refuse) word='--all --json --help' ;;
 		links|facts|auto) word='--null --json --help' ;;
 		related) word='--count --null --json --help' ;;
-		graph) word='--count --depth --json --help' ;;
+		graph) word='--count --depth --edges --json --help' ;;
 		watch|stats) word='--json --help' ;;
 		check) word='--repair --json --help' ;;
 		reindex) word='--json --progress --help' ;;

@@ -76,6 +76,7 @@ enum related_why {
 	RELATED_CONTENTS = 1 << 4,	/* has the same contents */
 	RELATED_FACT	= 1 << 5,	/* has the same author, album, camera... */
 	RELATED_KEYWORD	= 1 << 6,
+	RELATED_FACT_0	= 1 << 8,	/* and on: which facts, see index_shared_fact() */
 };
 
 struct index_related {
@@ -210,6 +211,15 @@ int index_file_tags(struct tagindex *index, const char *path, index_tag_fn fn, v
 /* The @max files that have most to do with the one at @path, the best first. -ENOENT. */
 int index_related(struct tagindex *index, const char *path, size_t max, index_related_fn fn,
 		  void *arg);
+
+/*
+ * The same by only those features that @why has, and scores of these alone. What is not
+ * asked for is not looked at.
+ */
+int index_related_by(struct tagindex *index, const char *path, unsigned int why, size_t max,
+		     index_related_fn fn, void *arg);
+/* The key of the fact of RELATED_FACT_0 << @i, or NULL behind the last. */
+const char *index_shared_fact(unsigned int i);
 
 /* Something that was found in a file, both parts UTF-8. */
 struct index_fact {

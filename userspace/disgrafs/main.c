@@ -21,6 +21,7 @@ static const struct option long_options[] = {
 	{ "count",	required_argument, NULL, 'n' },
 	{ "depth",	required_argument, NULL, 'd' },
 	{ "dir",	required_argument, NULL, 'C' },
+	{ "edges",	required_argument, NULL, 'e' },
 	{ "json",	no_argument,	   NULL, 'j' },
 	{ "null",	no_argument,	   NULL, '0' },
 	{ "prefix",	required_argument, NULL, 'P' },
@@ -42,7 +43,9 @@ static const struct {
 	{ 'P', "  -P, --prefix TEXT  only tags that begin with TEXT" },
 	{ 'p', "  -p, --progress   say how far it is" },
 	{ 'd', "  -d, --depth N    up to so many edges away (default: 2)" },
-	{ 'n', "  -n, --count N    so many files at most (default: 20; for graph, of a tag)" },
+	{ 'n', "  -n, --count N    so many files at most (default: 20; for graph, of a tag or a kind)" },
+	{ 'e', "  -e, --edges KIND,...  tags, links, contents, facts, keywords, stem, directory; derived:\n"
+	       "                   the last five; all (default: all but keywords and directory)" },
 	{ 'r', "  -r, --repair     repair what is found" },
 	{ 't', "  -t, --tags       the arguments are tags, whatever is in them" },
 	{ 'h', "  -h, --help       this text" },
@@ -281,7 +284,7 @@ static const struct command commands[] = {
 	  "Take automatic tags from a file, which will not get them again", "ajh", cmd_refuse },
 	{ "related", "FILE", "Print the files that have most to do with one, the best first",
 	  "n0jh", cmd_related },
-	{ "graph", "FILE", "Print what is around a file, for Graphviz", "dnjh", cmd_graph },
+	{ "graph", "FILE", "Print what is around a file, for Graphviz", "dnejh", cmd_graph },
 	{ "watch", "[PATH]", "Print what changes at PATH and below it, as it happens", "jh",
 	  cmd_watch },
 	{ "stats", "[DIR]", "Print how much is in the index", "jh", cmd_stats },
@@ -331,7 +334,7 @@ static int parse(struct options *opt, int argc, char *argv[])
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":aC:d:jn:0P:prth", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":aC:d:e:jn:0P:prth", long_options, NULL)) != -1) {
 		if (c == ':')
 			return usage_error(opt, argv[optind - 1], "needs a value");
 		if (c == '?' || !strchr(opt->command->options, c))
@@ -353,6 +356,9 @@ static int parse(struct options *opt, int argc, char *argv[])
 		case 'n':
 			if (parse_number(c == 'd' ? &opt->depth : &opt->count, optarg) < 0)
 				return usage_error(opt, optarg, "not a number from 1 to 10000");
+			break;
+		case 'e':
+			opt->edges = optarg;
 			break;
 		case 'r':
 			opt->repair = true;

@@ -39,6 +39,8 @@ static const struct {
 	{ "album", 1.5 }, { "author", 1.0 }, { "artist", 0.7 }, { "tag", 0.5 }, { "camera", 0.3 },
 };
 
+#define NR_SHARED_FACTS (sizeof(shared_facts) / sizeof(*shared_facts))
+
 struct candidate {
 	int64_t node;		/* 0: free */
 	double score;
@@ -51,6 +53,7 @@ struct candidates {
 	struct candidate *slot;
 	size_t slots, count;
 	int64_t self;
+	unsigned int asked;	/* which features, enum related_why */
 	size_t budget;
 	double files;		/* N */
 };
@@ -200,8 +203,9 @@ static int score_names(struct tagindex *index, struct candidates *c)
 		bytes = db_bytes(names, 1, &size);
 		db_bind_bytes(stem, 1, bytes, size);
 		db_bind_int(dir, 1, db_int(names, 0));
-		ret = score_few(index, c, stem, WEIGHT_STEM, RELATED_STEM);
-		if (!ret)
+		if (c->asked & RELATED_STEM)
+			ret = score_few(index, c, stem, WEIGHT_STEM, RELATED_STEM);
+		if (!ret && c->asked & RELATED_DIR)
 			ret = score_few(index, c, dir, WEIGHT_DIR, RELATED_DIR);
 	}
 	db_reset(names);
@@ -244,8 +248,8 @@ static double trait_weight(const char *key, double weight, unsigned int *why)
 	*why = RELATED_KEYWORD;
 	if (!strcmp(key, TRAIT_KEYWORD))
 		return WEIGHT_KEYWORD * weight;
-	*why = RELATED_FACT;
-	for (i = 0; i < sizeof(shared_facts) / sizeof(*shared_facts); i++) {
+	for (i = 0; i < NR_SHARED_FACTS; i++) {
+		*why = RELATED_FACT | RELATED_FACT_0 << i;
 		if (!strcmp(key, shared_facts[i].key))
 			return shared_facts[i].weight;
 	}
@@ -255,7 +259,8 @@ static double trait_weight(const char *key, double weight, unsigned int *why)
 #define MAX_TRAITS 100
 
 /* Those that others have as well, the rarest first. */
-static size_t read_traits(struct tagindex *index, int64_t node, struct shared_trait *traits)
+static size_t read_traits(struct tagindex *index, const struct candidates *c,
+			  struct shared_trait *traits)
 {
 	struct db_stmt *stmt = statement(index, ST_NODE_TRAITS);
 	struct shared_trait *trait;
@@ -264,14 +269,14 @@ static size_t read_traits(struct tagindex *index, int64_t node, struct shared_tr
 
 	if (!stmt)
 		return 0;
-	db_bind_int(stmt, 1, node);
+	db_bind_int(stmt, 1, c->self);
 	while (count < MAX_TRAITS && db_step(stmt) > 0) {
 		key = column_string(stmt, 1);
 		trait = &traits[count];
 		trait->weight = key ? trait_weight(key, db_double(stmt, 3), &trait->why) : 0;
 		trait->trait = db_int(stmt, 0);
 		trait->files = db_int(stmt, 2);
-		count += trait->weight > 0;
+		count += trait->weight > 0 && trait->why & c->asked;
 		free(key);
 	}
 	db_reset(stmt);
@@ -283,7 +288,7 @@ static int score_traits(struct tagindex *index, struct candidates *c)
 {
 	struct db_stmt *stmt = statement(index, ST_TRAIT_NODES);
 	struct shared_trait traits[MAX_TRAITS];
-	size_t count = read_traits(index, c->self, traits), left = c->budget / 4, i;
+	size_t count = read_traits(index, c, traits), left = c->budget / 4, i;
 	double weight;
 	int ret = 0;
 
@@ -374,25 +379,26 @@ static int tell(struct tagindex *index, const struct candidates *c, size_t max,
 
 static int find_related(struct tagindex *index, struct candidates *c, size_t max)
 {
-	struct shared_tag *tags;
-	size_t count, left = 0;
+	struct shared_tag *tags = NULL;
+	size_t count = 0, left = 0;
 	int64_t files = 1;
 	int ret;
 
 	ret = run(index, ST_LAST_NODE, 0, NULL, 0, 0, &files);
 	c->files = files;
 	if (ret >= 0)
-		ret = read_tags(index, c->self, &tags, &count);
+		ret = c->asked & RELATED_TAG ? read_tags(index, c->self, &tags, &count) : 0;
 	if (ret < 0)
 		return ret;
-	ret = score_links(index, c);
+	if (c->asked & RELATED_LINK)
+		ret = score_links(index, c);
 	if (ret == 0)
 		ret = score_tags(index, c, tags, count, &left);
-	if (ret == 0)
+	if (ret == 0 && c->asked & RELATED_CONTENTS)
 		ret = score_contents(index, c);
-	if (ret == 0)
+	if (ret == 0 && c->asked & (RELATED_FACT | RELATED_KEYWORD))
 		ret = score_traits(index, c);
-	if (ret == 0)
+	if (ret == 0 && c->asked & (RELATED_STEM | RELATED_DIR))
 		ret = score_names(index, c);
 	if (ret == 0) {
 		rank(c);
@@ -406,10 +412,10 @@ static int find_related(struct tagindex *index, struct candidates *c, size_t max
 	return ret;
 }
 
-int index_related(struct tagindex *index, const char *path, size_t max, index_related_fn fn,
-		  void *arg)
+int index_related_by(struct tagindex *index, const char *path, unsigned int why, size_t max,
+		     index_related_fn fn, void *arg)
 {
-	struct candidates c = { .budget = BUDGET };
+	struct candidates c = { .asked = why, .budget = BUDGET };
 	int ret;
 	unsigned int begun;
 
@@ -424,4 +430,15 @@ int index_related(struct tagindex *index, const char *path, size_t max, index_re
 	ret = ask_end(index, begun, ret);
 	free(c.slot);
 	return ret;
+}
+
+int index_related(struct tagindex *index, const char *path, size_t max, index_related_fn fn,
+		  void *arg)
+{
+	return index_related_by(index, path, RELATED_FACT_0 - 1, max, fn, arg);
+}
+
+const char *index_shared_fact(unsigned int i)
+{
+	return i < NR_SHARED_FACTS ? shared_facts[i].key : NULL;
 }

@@ -72,8 +72,23 @@ static void assert_related(const char *path, size_t max, const char *wanted)
 	assert_string_equal(all, wanted);
 }
 
+static void assert_related_by(unsigned int why, const char *wanted)
+{
+	char all[4096] = "";
+
+	assert_int_equal(index_related_by(idx, "d/a.txt", why, 10, add, all), 0);
+	assert_string_equal(all, wanted);
+}
+
+static int add_score(const struct index_related *related, void *arg)
+{
+	*(double *)arg += related->score;
+	return 0;
+}
+
 static void ranks(void **state)
 {
+	double stem = 0, both = 0;
 	struct links links = { };
 	char name[32];
 	int i;
@@ -102,7 +117,21 @@ static void ranks(void **state)
 	look("d/a.txt", "1", 10);
 	look("e/nothing", "1", 10);
 	look("e/rare", "2", 10);
+	make("e/b.txt", "rare");
+	make("e/b.jpg", "rare");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	/* What it has in common otherwise does not count. */
+	assert_int_equal(index_related_by(idx, "e/b.txt", RELATED_STEM, 1, add_score, &stem), 0);
+	assert_int_equal(index_related_by(idx, "e/b.txt", RELATED_STEM | RELATED_TAG, 1, add_score,
+					  &both), 0);
+	assert_true(stem > 0 && both > stem);
+	assert_int_equal(unlink("e/b.txt") | unlink("e/b.jpg"), 0);
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
 	assert_related("d/a.txt", 3, "e/linked+l e/nothing+c e/both+t ");
+	assert_related_by(RELATED_LINK, "e/linked+l ");
+	assert_related_by(RELATED_STEM, "e/a.jpg+s ");
+	assert_related_by(RELATED_CONTENTS | RELATED_DIR, "e/nothing+c d/beside+d ");
+	assert_related_by(RELATED_FACT | RELATED_KEYWORD, "");
 	assert_related("e/nothing", 1, "d/a.txt+c ");
 	/* Nothing is not much to have in common. */
 	look("d/a.txt", "0", 0);

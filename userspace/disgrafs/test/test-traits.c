@@ -151,7 +151,8 @@ static int add_related(const struct index_related *related, void *arg)
 
 static void related(void **state)
 {
-	const unsigned int both = RELATED_DIR | RELATED_FACT | RELATED_KEYWORD;
+	const unsigned int author = RELATED_FACT | RELATED_FACT_0 << 1;
+	const unsigned int both = RELATED_DIR | author | RELATED_KEYWORD;
 	char all[4096] = "", wanted[4096];
 
 	(void)state;
@@ -160,6 +161,12 @@ static void related(void **state)
 	/* The directory; b: the author, and 0.25 of a word of all; c: 0.2 and 0.5 of words. */
 	sprintf(wanted, "b:%.2f:%x c:%.2f:%x ", 0.2542 + 1.0986 + 0.25 * 0.8473, both,
 		0.2542 + 0.2 * 1.0986 + 0.5 * 0.8473, RELATED_DIR | RELATED_KEYWORD);
+	assert_string_equal(all, wanted);
+	assert_string_equal(index_shared_fact(1), "author");
+	assert_null(index_shared_fact(100));
+	strcpy(all, "");
+	assert_int_equal(index_related_by(idx, "a", RELATED_FACT, 10, add_related, all), 0);
+	sprintf(wanted, "b:%.2f:%x ", 1.0986, author);
 	assert_string_equal(all, wanted);
 }
 
