@@ -29,9 +29,10 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_META_SET] = "INSERT INTO meta VALUES(?1, ?2) "
 			"ON CONFLICT(key) DO UPDATE SET value = excluded.value",
 	[ST_NODE_FIND] = "SELECT id FROM node WHERE fs = ?1 AND ino = ?2",
+	/* Does not say which: SQLite makes a table for RETURNING each time. */
 	[ST_NODE_ADD] = "INSERT INTO node(fs, ino, type, seen) VALUES(?1, ?2, ?3, " GENERATION ") "
 			"ON CONFLICT(fs, ino) DO UPDATE SET seen = excluded.seen, "
-			"type = excluded.type RETURNING id",
+			"type = excluded.type",
 	[ST_NODE_DROP] = "DELETE FROM node WHERE id = ?1",
 	[ST_DIR_FIND] = "SELECT id FROM node WHERE fs = ?1 AND ino = ?2 AND EXISTS("
 			"SELECT 1 FROM name WHERE child = node.id AND seen = " GENERATION ")",
@@ -56,8 +57,10 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_TAGS_BETWEEN] = "SELECT name, files FROM tag WHERE (files > 0 OR kept <> 0) "
 			    "AND name >= ?1 AND name < ?2 ORDER BY name",
 	[ST_FILE_TAG_ADD] = "INSERT INTO file_tag VALUES(?1, ?2, ?3)",
+	[ST_FILE_TAG_ANY] = "SELECT 1 FROM file_tag WHERE node = ?1 LIMIT 1",
 	[ST_FILE_TAG_DROP] = "DELETE FROM file_tag WHERE node = ?1",
 	[ST_LINK_ADD] = "INSERT INTO link VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_LINK_ANY] = "SELECT 1 FROM link WHERE source = ?1 LIMIT 1",
 	[ST_LINK_DROP] = "DELETE FROM link WHERE source = ?1",
 	[ST_LINK_NEXT] = "SELECT source, relation, position, reference, path FROM link "
 			 "WHERE (source, relation, position) > (?1, ?2, ?3) "

@@ -43,10 +43,13 @@ int find_node(struct tagindex *index, const struct stat *st, int64_t *id)
 	return run(index, ST_NODE_FIND, fs_number(index, st), NULL, st->st_ino, 0, id);
 }
 
+/* @id: of the node, if it is known, or 0. */
 static int add_node(struct tagindex *index, const struct stat *st, int64_t *id)
 {
-	return run(index, ST_NODE_ADD, fs_number(index, st), NULL, st->st_ino,
-		   st->st_mode >> 12, id);
+	int ret = run(index, ST_NODE_ADD, fs_number(index, st), NULL, st->st_ino,
+		      st->st_mode >> 12, id);
+
+	return ret < 0 || *id ? ret : find_node(index, st, id);
 }
 
 /* The name that the directory @st has in @parent. 0 or -errno. */
@@ -92,10 +95,11 @@ struct step {
 /* Records the @count directories of a path, the last first, below the node *@id. */
 static int add_dirs(struct tagindex *index, const struct step *steps, size_t count, int64_t *id)
 {
-	int64_t parent = *id, child = 0;
+	int64_t parent = *id, child;
 	int ret;
 
 	while (count--) {
+		child = 0;
 		ret = add_node(index, &steps[count].st, &child);
 		if (ret >= 0)
 			change_name(index, parent, steps[count].name, child, true);
@@ -120,13 +124,10 @@ static int add_dirs(struct tagindex *index, const struct step *steps, size_t cou
 static int dir_node(struct tagindex *index, int dir, int64_t *id)
 {
 	struct step *steps = NULL, *grown, *step;
-	int fd, parent, ret;
+	int fd = dir, parent, ret;
 	struct stat st, up;
 	size_t count = 0;
 
-	fd = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return failed(index, errno);
 	for (;;) {
 		if (fstat(fd, &st) < 0) {
 			ret = failed(index, errno);
@@ -149,7 +150,8 @@ static int dir_node(struct tagindex *index, int dir, int64_t *id)
 			ret = failed(index, errno);
 			break;
 		}
-		close(fd);
+		if (fd != dir)
+			close(fd);
 		fd = parent;
 		grown = reallocarray(steps, count + 1, sizeof(*steps));
 		if (!grown) {
@@ -169,7 +171,8 @@ static int dir_node(struct tagindex *index, int dir, int64_t *id)
 			break;
 		}
 	}
-	close(fd);
+	if (fd != dir)
+		close(fd);
 	free(steps);
 	return ret;
 }
@@ -203,6 +206,25 @@ bool same_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 	return same;
 }
 
+/* Mostly there are none, and to delete rows SQLite makes a table before it looks. */
+static int drop_any(struct tagindex *index, enum statement any, enum statement drop, int64_t id)
+{
+	int ret = run1(index, any, id);
+
+	return ret > 0 ? run1(index, drop, id) : ret;
+}
+
+/* The row of @tag, which there nearly always is. */
+static int tag_id(struct tagindex *index, const char *tag, int64_t *id)
+{
+	int ret = run_tag(index, ST_TAG_FIND, tag, id);
+
+	if (ret)
+		return ret;
+	ret = run_tag(index, ST_TAG_ADD, tag, NULL);
+	return ret < 0 ? ret : run_tag(index, ST_TAG_FIND, tag, id);
+}
+
 static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 {
 	int64_t tag = 0;
@@ -213,11 +235,9 @@ static int set_tags(struct tagindex *index, int64_t id, const struct tags *tags)
 	if (same_tags(index, id, tags))
 		return 0;
 	change_tags(index, id, tags);
-	ret = run1(index, ST_FILE_TAG_DROP, id);
+	ret = drop_any(index, ST_FILE_TAG_ANY, ST_FILE_TAG_DROP, id);
 	for (i = 0; i < tags->count && ret >= 0; i++) {
-		ret = run_tag(index, ST_TAG_ADD, tags->tag[i], NULL);
-		if (ret >= 0)
-			ret = run_tag(index, ST_TAG_FIND, tags->tag[i], &tag);
+		ret = tag_id(index, tags->tag[i], &tag);
 		if (ret >= 0)
 			ret = run(index, ST_FILE_TAG_ADD, tag, NULL, id, i, NULL);
 	}
@@ -285,7 +305,7 @@ static int set_links(struct tagindex *index, int64_t id, const struct links *lin
 	int ret;
 
 	change_links(index, id, links);
-	ret = run1(index, ST_LINK_DROP, id);
+	ret = drop_any(index, ST_LINK_ANY, ST_LINK_DROP, id);
 	for (i = 0; i < links->count && ret >= 0; i++)
 		ret = add_link(index, id, i, &links->link[i]);
 	return ret;
@@ -304,7 +324,7 @@ static int drop_nameless(struct tagindex *index, int64_t id)
 static int add_name(struct tagindex *index, int64_t parent, const char *name, int64_t id,
 		    const struct stat *st)
 {
-	int64_t old = id;
+	int64_t old = id, names = 0;
 	int ret = run(index, ST_NAME_FIND, parent, name, 0, 0, &old);
 
 	change_name(index, parent, name, id, S_ISDIR(st->st_mode) || st->st_nlink == 1);
@@ -314,6 +334,8 @@ static int add_name(struct tagindex *index, int64_t parent, const char *name, in
 		ret = drop_nameless(index, old);
 	/* Others are of a file that had the inode number before. */
 	if (ret >= 0 && (S_ISDIR(st->st_mode) || st->st_nlink == 1))
+		ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &names);
+	if (ret >= 0 && names > 1)
 		ret = run(index, ST_NAME_DROP_OTHERS, parent, name, 0, id, NULL);
 	return ret;
 }
@@ -347,7 +369,7 @@ static int add_names(struct tagindex *index, const struct stat *st, int64_t id, 
 static int record_file(struct tagindex *index, int fd, const struct stat *st,
 		       const struct facts *facts, const struct index_name *names, size_t count)
 {
-	int64_t id = ROOT_NODE;
+	int64_t id = 0;
 	bool is_new;
 	int ret;
 
