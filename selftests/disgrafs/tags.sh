@@ -329,8 +329,8 @@ empty_tags()
 	# The index keeps them, also when it is made anew.
 	disgrafs reindex "$mnt" && leave || return
 	# shellcheck disable=SC2086
-	serve $options && [ -d "$g/x" ] && rmdir "$g/x" "$g/a%2Fb" "$g/y/z" "$g/1,5" || return
-	is y ls "$g" && [ ! -e "$g/x" ] && ! rmdir "$g/x" 2>/dev/null
+	serve $options && [ -d "$g/x" ] && rmdir "$g/y/z" && [ -d "$g/z" ] || return
+	rmdir "$g/x" "$g/a%2Fb" "$g/z" "$g/1,5" && is y ls "$g" && [ ! -e "$g/x" ] && ! rmdir "$g/x" 2>/dev/null
 }
 
 tags_by_ln_mv_rm()
@@ -346,7 +346,7 @@ tags_by_ln_mv_rm()
 	ln -s "$low/g" "$g/a/b/low" && found a b -- d/f g || return	# both tags
 	cp -P "$g/a/f" "$g/c/" && found c -- d d/f || return
 	ln -s "$g/a/g" "$g/c/" && found c -- d d/f g || return		# of a link in .graph
-	rm "$g/a/b/g" && found b -- d/f && found a -- d/f g && found c -- d d/f g || return
+	rm "$g/b/a/g" && found b -- d/f && found a -- d/f g && found c -- d d/f g || return
 	mv "$g/c/g" "$g/b/" && found c -- d d/f && found b -- d/f g || return
 	mv "$g/a/g" "$g/a/b/" 2>/dev/null					# is there already
 	found a b -- d/f g || return
@@ -354,12 +354,47 @@ tags_by_ln_mv_rm()
 	! mv -f "$g/c/g" "$g/a/f" 2>/dev/null && found a -- d/f g && found c -- d d/f g || return
 	ln -s d/f "$mnt/link" && rm "$g/a/f" && mv "$mnt/link" "$g/a/" || return
 	found a -- d/f g && [ ! -e "$mnt/link" ] || return		# a link from the tree
-	rm -r "$g/a" 2>/dev/null
-	found a -- && is text cat "$mnt/d/f" && [ -e "$mnt/g" ] || return
+	rm -r "$g/a" && [ ! -e "$g/a" ] && is text cat "$mnt/d/f" && [ -e "$mnt/g" ] || return
 	# The kernel's idea of the file is not older than its tags.
 	stat -c %z "$mnt/g" >"$dir/before"; sleep 0.05; ln -s ../../../g "$g/b/"
 	stat -c %z "$mnt/g" | cmp -s - "$dir/before" && return 1
-	is b disgrafs tags "$mnt/g"
+	is "$(printf 'c\nb')" disgrafs tags "$mnt/g"
+}
+
+# tags_of "FILE TAG..."...: just these.
+tags_of()
+{
+	local words
+
+	for words; do
+		is "${words#* }" sh -c 'disgrafs tags "$0" | paste -sd" "' "$mnt/${words%% *}" || return
+	done
+}
+
+# Whatever walks through a tag's directory, no other tag is lost.
+removes_a_tag()
+{
+	local g=$mnt/.graph/tags remove i
+
+	for remove in "rm -r %" "rm -rf %" "find % -delete" "find % -depth -exec rm -d {} ';'" \
+		"python3 -c 'import shutil, sys; shutil.rmtree(sys.argv[1])' %"; do
+		# One that mkdir made, and one that it did not
+		mkdir "$g/old" "$g/empty" && touch "$mnt"/{1..4} || return
+		for i in {1..3}; do
+			disgrafs tag "$mnt/$i" old found "keep$i" keep || return
+		done
+		disgrafs tag "$mnt/4" old found || return
+		sh -c "${remove//%/$g/old}" && [ ! -e "$g/old" ] && found old -- && found found -- 1 2 3 4 || return
+		tags_of "1 found keep1 keep" "2 found keep2 keep" "3 found keep3 keep" "4 found" || return
+		sh -c "${remove//%/$g/found/keep}" && tags_of "1 keep1 keep" "4 found" || return
+		sh -c "${remove//%/$g/found}" && tags_of "1 keep1 keep" "2 keep2 keep" "3 keep3 keep" "4 " || return
+		is "$(printf 'empty\nkeep\nkeep1\nkeep2\nkeep3')" ls "$g" || return
+		rm "$g/keep/keep1/1" && tags_of "1 keep1" && ! rmdir "$g/keep/keep2" 2>/dev/null || return
+		rm "$g/keep1/1" && is "" ls "$g/keep1" && rmdir "$g/keep1" && rm "$mnt"/* && rmdir "$g/empty" || return
+	done
+	# Who is in a directory that went and is there again sees what it has now.
+	touch "$mnt/f" && disgrafs tag "$mnt/f" a b && (cd "$g/a/b" && rm f && rmdir "$g/a/b" &&
+		disgrafs tag "$mnt/f" a && is f ls "$g/a/b")
 }
 
 # by_expression EXPRESSION [PATH...]: just these are found, in .graph/find, which is asked
@@ -620,12 +655,13 @@ hostile_links()
 		    again = [e for e in os.listdir(at) if os.path.islink(at + e)]
 		    assert links == again
 		for tag in tags[1:]:
-		    at = g + enc(tags[0]) + b"/" + enc(tag) + b"/"
+		    at = g + enc(tag) + b"/" + enc(tags[0]) + b"/"
 		    for e in os.listdir(at):
 		        if os.path.islink(at + e):
 		            os.unlink(at + e)
 		    assert os.listdir(at) == [], (tag, os.listdir(at))
 		    os.rmdir(at)
+		    os.rmdir(g + enc(tag))
 		assert os.listdir(g) == [enc(tags[0])]
 		for file in files:
 		    assert os.getxattr(mnt + b"/" + file, "user.xdg.tags") == tags[0]
@@ -1072,7 +1108,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=52
+NR_TESTS=53
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1099,6 +1135,7 @@ for v in "${variants[@]}"; do
 	fresh ".graph refuses what is no change of tags" graph_refuses
 	fresh "tags without files" empty_tags
 	fresh "ln, mv and rm in a tag's directory" tags_by_ln_mv_rm
+	fresh "removing a tag's directory takes that tag only" removes_a_tag
 	fresh "find expressions" expressions
 	fresh "links follow their targets" links
 	fresh "no path leads out of the tree or into the mount" paths_stay_inside

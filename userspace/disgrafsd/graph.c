@@ -192,7 +192,11 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 		       off_t next, bool plus)
 {
 	/* Without a nodeid: whoever needs one looks the name up. */
-	struct fuse_entry_param e = { .attr.st_mode = type, .attr.st_ino = NODE_VIRTUAL };
+	struct fuse_entry_param e = {
+		.attr.st_mode = type,
+		/* Who sorts by these has links first too. */
+		.attr.st_ino = NODE_VIRTUAL | S_ISDIR(type),
+	};
 
 	if (plus)
 		return fuse_add_direntry_plus(req, buf, size, name, &e, next);

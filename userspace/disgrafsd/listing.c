@@ -69,6 +69,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static int links_first(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = (y->kind == GRAPH_LINK) - (x->kind == GRAPH_LINK);
+
+	return order ? order : by_name(a, b);
+}
+
 static int add_suffix(struct entry *e)
 {
 	char name[GRAPH_NAME_MAX + 1], *copy;
@@ -116,13 +124,21 @@ int listing_finish(struct listing *listing)
 			again |= ret;
 		}
 	} while (again);
+	qsort(entry, listing->count, sizeof(*entry), links_first);
+	while (listing->links < listing->count && entry[listing->links].kind == GRAPH_LINK)
+		listing->links++;
 	return 0;
 }
 
 const struct entry *listing_find(const struct listing *listing, const char *name)
 {
 	struct entry key = { .name = (char *)name };
+	const struct entry *found = NULL;
 
-	return listing->count ? bsearch(&key, listing->entry, listing->count, sizeof(key), by_name)
-			      : NULL;
+	if (listing->links)
+		found = bsearch(&key, listing->entry, listing->links, sizeof(key), by_name);
+	if (!found && listing->count > listing->links)
+		found = bsearch(&key, listing->entry + listing->links,
+				listing->count - listing->links, sizeof(key), by_name);
+	return found;
 }

@@ -39,6 +39,7 @@ struct entry {
 struct listing {
 	struct entry *entry;
 	size_t count, room;
+	size_t links;		/* the first of them, once it is finished */
 	uint64_t version;	/* of the index */
 	unsigned int refs;
 };
@@ -49,7 +50,9 @@ void listing_put(struct listing *listing);
 /* Takes the strings over, also when it fails for want of memory or of a string. 0 or -ENOMEM. */
 int listing_add(struct listing *listing, char *name, enum graph_kind kind, char *arg, uint64_t ino);
 /*
- * Sorts by name. Every file whose name something else here has as well gets a
+ * Sorts by name, links first: who removes all that is listed, in that order or by
+ * inode numbers, has taken a tag from all files when it comes to the directories
+ * that show them again. Every file whose name something else here has as well gets a
  * suffix, so that no name depends on who else is there first; directories keep
  * theirs. 0 or -ENOMEM.
  */

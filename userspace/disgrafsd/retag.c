@@ -5,8 +5,12 @@
  *	mkdir x			makes the tag x, which stays though no file has it
  *	rmdir x			is the end of it
  *	ln -s FILE a/b/		gives FILE the tags a and b
- *	rm a/b/LINK		takes the tag b from the file
+ *	rm a/LINK, a/b/LINK	takes the tag a from the file
+ *	rmdir a/b		changes nothing, but fails if there are files
  *	mv a/LINK b/		takes a, gives b
+ *
+ * rm(1) with -r, and whatever else walks, goes from a/ into a/b/, a/c/, ..., as if
+ * they were a's alone. So what is removed there goes from a, and b and c stay.
  *
  * The files themselves are never touched but for their tags. A tag is written
  * with the rights of the caller, who needs to be able to write to the file.
@@ -309,6 +313,23 @@ static struct vnode *tag_dir(struct graph *graph, fuse_ino_t ino)
 											  : NULL;
 }
 
+/*
+ * The tags in whose directories the last link was stay, as directories do, so that
+ * whoever emptied one can remove it.
+ */
+static void keep_tags(struct graph *graph, char **tags)
+{
+	bool gone;
+
+	for (; *tags; tags++) {
+		pthread_mutex_lock(&graph->lock);
+		gone = index_tag_exists(graph->index, *tags) == 0;
+		pthread_mutex_unlock(&graph->lock);
+		if (gone)
+			index_tag_keep(graph->fs->index, *tags);
+	}
+}
+
 /* The link @name in @dir, for vnode_put(), or NULL with errno. */
 static struct vnode *find_link(struct graph *graph, struct vnode *dir, const char *name)
 {
@@ -347,28 +368,41 @@ void graph_mkdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const c
 	pthread_mutex_unlock(&graph->lock);
 }
 
+/* Whether the directory @node may go, with graph->lock held. 0 or -errno. */
+static int may_remove(struct graph *graph, struct vnode *node)
+{
+	const struct listing *listing;
+
+	if (node->kind != GRAPH_TAG)
+		return -ENOTDIR;
+	listing = graph_listing(graph, node);
+	if (!listing)
+		return -errno;
+	return listing->links ? -ENOTEMPTY : 0;
+}
+
 void graph_rmdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct vnode *dir, *node = NULL;
 	char *tag = NULL;
-	int err;
+	int ret;
 
 	pthread_mutex_lock(&graph->lock);
 	dir = tag_dir(graph, parent);
 	if (dir)
 		node = graph_child(graph, dir, name);
-	err = node ? ENOTDIR : errno;
-	if (node && node->kind == GRAPH_TAG) {
+	ret = node ? may_remove(graph, node) : -errno;
+	if (ret == 0 && dir->kind == GRAPH_TAGS) {
 		tag = strdup(node->arg);
-		err = tag ? 0 : ENOMEM;
+		ret = tag ? index_tag_drop(graph->fs->index, tag) : -ENOMEM;
 	}
+	if (ret == 0)
+		node->removed = true;
 	if (node)
 		vnode_put(graph, node);
 	pthread_mutex_unlock(&graph->lock);
-	if (tag)
-		err = -index_tag_drop(graph->fs->index, tag);
 	free(tag);
-	fuse_reply_err(req, err);
+	fuse_reply_err(req, -ret);
 }
 
 static struct retag change(char **add, char **remove)
@@ -447,7 +481,7 @@ void graph_unlink(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const 
 		node = find_link(graph, dir, name);
 	ret = node ? 0 : -errno;
 	if (node) {
-		remove[0] = strdup(dir->tags[dir->count - 1]);
+		remove[0] = strdup(dir->tags[0]);
 		path = strdup(graph_link_path(node));
 		ino = node->ino;
 		vnode_put(graph, node);
@@ -458,6 +492,8 @@ void graph_unlink(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const 
 		retagging = change(NULL, remove);
 		ret = retag(graph, req, path, ino, &retagging);
 	}
+	if (ret == 0)
+		keep_tags(graph, remove);
 	fuse_reply_err(req, -ret);
 	free(remove[0]);
 	free(path);
@@ -518,6 +554,8 @@ void graph_rename(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const 
 	if (ret == 0) {
 		retagging = change(add, remove);
 		ret = retag(graph, req, path, ino, &retagging);
+		if (ret == 0)
+			keep_tags(graph, remove);
 	}
 	fuse_reply_err(req, ret > 0 ? 0 : -ret);
 	free_tags(add);

@@ -97,7 +97,7 @@ struct vnode *vnode_get(struct graph *graph, const struct vnode *parent, const s
 	for (; node; node = node->next_name) {
 		if (node->parent == parent->id && !strcmp(node->name, entry->name) &&
 		    node->kind == entry->kind && !strcmp(node->arg, entry->arg) &&
-		    node->ino == entry->ino)
+		    node->ino == entry->ino && !node->removed)
 			return node;
 	}
 	return vnode_new(graph, parent, entry);
