@@ -434,6 +434,23 @@ expressions()
 	[ ! -e "$mnt/.graph/any/none,no" ] && is text head -n 1 "$mnt/.graph/any/u/a.txt"
 }
 
+# Whether the index changes or not
+sizes_and_times()
+{
+	local g=$mnt/.graph/find status
+
+	mkdir "$g/../tags/none" && truncate -s 20 "$mnt/b" && touch -d -8seconds "$mnt/b" || return
+	exec 5>>"$mnt/b"
+	is b ls "$g/name:b and mtime:<10s" && is "" ls "$g/name:b and size:>100" &&
+		[ ! -e "$g/name:b and size:>100/b" ] && sleep 3 && is "" ls "$g/name:b and mtime:<10s" &&
+		[ ! -e "$g/name:b and mtime:<10s/b" ] && head -c 1000 /dev/zero >&5 &&
+		is b ls "$g/name:b and size:>100" && is b ls "$g/name:b and (none or not mtime:>10s)" &&
+		sleep 0.2 && [ -e "$g/name:b and size:>100/b" ]
+	status=$?
+	exec 5>&-
+	return $status
+}
+
 links()
 {
 	local g=$mnt/.graph/links
@@ -1108,7 +1125,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=53
+NR_TESTS=54
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1137,6 +1154,7 @@ for v in "${variants[@]}"; do
 	fresh "ln, mv and rm in a tag's directory" tags_by_ln_mv_rm
 	fresh "removing a tag's directory takes that tag only" removes_a_tag
 	fresh "find expressions" expressions
+	fresh "find expressions follow sizes and times" sizes_and_times
 	fresh "links follow their targets" links
 	fresh "no path leads out of the tree or into the mount" paths_stay_inside
 	fresh "related files, and the graph around one" related

@@ -496,6 +496,12 @@ struct expr *expr_parse(const char *text, struct expr_error *error)
 	return expr;
 }
 
+bool expr_looks_at_files(const struct expr *expr)
+{
+	return expr && (expr->op == EXPR_SIZE || expr->op == EXPR_MTIME ||
+			expr_looks_at_files(expr->left) || expr_looks_at_files(expr->right));
+}
+
 struct expr *expr_of_tags(enum expr_op op, const char *const *tags, size_t count)
 {
 	struct expr *expr = NULL, *term;

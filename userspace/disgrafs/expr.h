@@ -63,6 +63,9 @@ struct expr_error {
 struct expr *expr_parse(const char *text, struct expr_error *error);
 void expr_free(struct expr *expr);
 
+/* Whether what matches may change although the index does not: by sizes and times. */
+bool expr_looks_at_files(const struct expr *expr);
+
 /* All (EXPR_AND) or any (EXPR_OR) of at least one tag. NULL: out of memory. */
 struct expr *expr_of_tags(enum expr_op op, const char *const *tags, size_t count);
 

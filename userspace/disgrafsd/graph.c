@@ -4,9 +4,10 @@
  * hold is in graphdirs.c, what changes them in retag.c.
  *
  * What a directory holds is asked of the index once and kept until the index
- * changes. Nothing here is cached by the kernel: validities are 0, nodeids have
- * NODE_VIRTUAL set, and a directory's mtime changes with the index, which
- * invalidates listings that the kernel kept.
+ * changes; what also depends on sizes and times is asked each time it is read.
+ * Nothing here is cached by the kernel: validities are 0, nodeids have
+ * NODE_VIRTUAL set, and a directory's mtime changes with the index, or always,
+ * which invalidates listings that the kernel kept.
  */
 #include "graph.h"
 
@@ -50,9 +51,11 @@ static void fill_attr(struct graph *graph, const struct vnode *node, struct stat
 		st->st_mode = S_IFDIR | node_mode(fs, node);
 		st->st_nlink = 2;
 	}
-	st->st_atim = graph->changed;
 	st->st_mtim = graph->changed;
-	st->st_ctim = graph->changed;
+	if (node->live)
+		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
+	st->st_atim = st->st_mtim;
+	st->st_ctim = st->st_mtim;
 }
 
 void graph_reply_entry(struct graph *graph, fuse_req_t req, struct vnode *node)
@@ -233,6 +236,10 @@ static const struct listing *reading(struct graph *graph, struct vnode *dir, off
 
 	if (off && dir->reading)
 		return dir->reading;
+	if (dir->live) {
+		listing_put(dir->listing);
+		dir->listing = NULL;
+	}
 	now = graph_listing(graph, dir);
 	if (now) {
 		listing_put(dir->reading);

@@ -395,10 +395,29 @@ static int index_errno(struct graph *graph, int ret)
 	return ret == -ENOMEM || ret == -EHOSTDOWN ? -ret : EIO;
 }
 
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+/* For whoever looks up the names that he just read, which must not take a listing each. */
+#define LIVE_NS 100000000LL
+#define LIVE_TIMES 10
+
+static bool is_current(const struct listing *listing, uint64_t version)
+{
+	return listing && listing->version == version &&
+	       (!listing->until || now() < listing->until);
+}
+
 struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 {
 	uint64_t version = graph_refresh(graph);
 	struct listing *listing;
+	int64_t begun;
 	int ret;
 
 	/* An old listing is none. */
@@ -407,17 +426,20 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 		errno = index_errno(graph, index_tree(graph->index) ? -EHOSTDOWN : -EUCLEAN);
 		return NULL;
 	}
-	if (dir->listing && dir->listing->version == version)
+	if (is_current(dir->listing, version))
 		return dir->listing;
 	listing = listing_new(version);
 	if (!listing)
 		return NULL;
+	begun = now();
 	ret = list(graph, dir, listing);
 	if (ret) {
 		listing_put(listing);
 		errno = index_errno(graph, ret);
 		return NULL;
 	}
+	if (dir->live)
+		listing->until = now() + LIVE_NS + LIVE_TIMES * (now() - begun);
 	listing_put(dir->listing);
 	dir->listing = listing;
 	return listing;
@@ -507,6 +529,7 @@ static struct vnode *find_expression(struct graph *graph, const struct vnode *di
 	char expression[GRAPH_NAME_MAX + 1];
 	struct entry entry = { .name = (char *)name, .kind = GRAPH_FOUND, .arg = expression };
 	struct expr_error error;
+	struct vnode *node;
 	struct expr *expr;
 
 	errno = ENAMETOOLONG;
@@ -517,8 +540,11 @@ static struct vnode *find_expression(struct graph *graph, const struct vnode *di
 	errno = EINVAL;
 	if (!expr)
 		return NULL;
+	node = vnode_get(graph, dir, &entry);
+	if (node)
+		node->live = expr_looks_at_files(expr);
 	expr_free(expr);
-	return vnode_get(graph, dir, &entry);
+	return node;
 }
 
 struct vnode *graph_child(struct graph *graph, struct vnode *dir, const char *name)

@@ -41,6 +41,7 @@ struct listing {
 	size_t count, room;
 	size_t links;		/* the first of them, once it is finished */
 	uint64_t version;	/* of the index */
+	int64_t until;		/* CLOCK_MONOTONIC in ns: when it is old; 0: when the index changes */
 	unsigned int refs;
 };
 

@@ -30,6 +30,7 @@ struct vnode {
 	 */
 	char *arg;
 	uint64_t ino;		/* GRAPH_LINK: of the file */
+	bool live;		/* GRAPH_FOUND: it depends on more than the index */
 	bool removed;		/* the kernel takes it for dead */
 	char **tags;		/* GRAPH_TAG: all of the path, a NULL behind them */
 	size_t count;
