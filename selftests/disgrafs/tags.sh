@@ -501,6 +501,21 @@ assert j == [{"path": m + "/a", "links": [
 	serve $options && is a ls "$g/moved/back"
 }
 
+# As an editor saves a file, or several that have links to one another
+replaced_target()
+{
+	local g=$mnt/.graph
+
+	mkdir "$mnt/d" "$mnt/e" && touch "$mnt/a" "$mnt/d/b" "$mnt/e/c" || return
+	disgrafs link "$mnt/a" cites "$mnt/d/b" "$mnt/e/c" && disgrafs link "$mnt/a" see "$mnt/d/b" || return
+	echo new >"$mnt/new" && mv "$mnt/new" "$mnt/d/b" || return
+	is "$(printf '%s\n' "cites <- $mnt/a" "see <- $mnt/a")" disgrafs links "$mnt/d/b" && is a ls "$g/links/d/b/~cites" || return
+	by_expression "linked:cites" d/b e/c && by_expression "linked:see" d/b && by_expression "linked:none" || return
+	by_expression "type:f not linked:cites" a && by_expression "linked:cites name:b or linked:none" d/b || return
+	is 001-a ls "$g/related/d/b" && is "$(printf '%s\n' b c)" sh -c 'ls "$0" | head -n 2 | sed "s,.*-,," | sort' "$g/related/a" || return
+	rm "$mnt/d/b" && by_expression "linked:cites" e/c && by_expression "linked:see" && is 001-c sh -c 'ls "$0" | head -n 1' "$g/related/a"
+}
+
 # ended PID
 ended()
 {
@@ -1125,7 +1140,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=54
+NR_TESTS=55
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1156,6 +1171,7 @@ for v in "${variants[@]}"; do
 	fresh "find expressions" expressions
 	fresh "find expressions follow sizes and times" sizes_and_times
 	fresh "links follow their targets" links
+	fresh "what replaces a link's target is one" replaced_target
 	fresh "no path leads out of the tree or into the mount" paths_stay_inside
 	fresh "related files, and the graph around one" related
 	fresh "check finds what differs, and repairs" checks

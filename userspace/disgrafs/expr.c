@@ -153,6 +153,7 @@ void expr_free(struct expr *expr)
 	expr_free(expr->right);
 	free(expr->text);
 	free(expr->key);
+	free(expr->nodes);
 	free(expr);
 }
 

@@ -51,6 +51,7 @@ struct expr {
 	enum expr_compare compare;
 	/* For whoever makes a query of it; param is that of the key, and the next of its value. */
 	int param, column;
+	char *nodes;		/* EXPR_LINKED: what is in the place of targets that are gone */
 	bool drives;
 };
 

@@ -42,6 +42,51 @@ static bool is_value(const struct expr *expr)
 	return expr->text && expr->compare == EXPR_EQ && !has_wildcard(expr->text);
 }
 
+/* Where the reference of a link leads nowhere, its path counts, as in index_links(). */
+static int print_lost(struct tagindex *index, FILE *f, const char *relation)
+{
+	struct db_stmt *stmt = statement(index, ST_LINKS_LOST);
+	int rc = 0, ret = 0;
+	int64_t node;
+	char *path;
+
+	if (!stmt)
+		return db_failed(index);
+	db_bind_string(stmt, 1, relation);
+	while (ret >= 0 && (rc = db_step(stmt)) > 0) {
+		path = column_string(stmt, 0);
+		ret = path ? path_node(index, path, &node) : failed(index, ENOMEM);
+		if (ret > 0)
+			fprintf(f, ", %lld", (long long)node);
+		free(path);
+	}
+	if (rc < 0)
+		ret = db_failed(index);
+	db_reset(stmt);
+	return ret < 0 ? ret : 0;
+}
+
+/* Sets nodes in @expr. 0 or -errno. */
+static int find_lost(struct tagindex *index, struct expr *expr)
+{
+	size_t size;
+	FILE *f;
+	int ret;
+
+	if (expr->op <= EXPR_NOT) {
+		ret = find_lost(index, expr->left);
+		return ret || !expr->right ? ret : find_lost(index, expr->right);
+	}
+	if (expr->op != EXPR_LINKED)
+		return 0;
+	f = open_memstream(&expr->nodes, &size);
+	if (!f)
+		return failed(index, ENOMEM);
+	fprintf(f, "0");	/* none */
+	ret = print_lost(index, f, expr->text);
+	return fclose(f) ? failed(index, ENOMEM) : ret;
+}
+
 /* At most how many files a match of @expr is among, or -1: it may be any. */
 static int64_t estimate(struct tagindex *index, const struct expr *expr)
 {
@@ -111,8 +156,8 @@ static void print_driver(struct tagindex *index, FILE *f, const struct expr *exp
 			expr->param);
 		break;
 	case EXPR_LINKED:
-		fprintf(f, "SELECT DISTINCT target AS id FROM link WHERE relation = ?%d",
-			expr->param);
+		fprintf(f, "SELECT target AS id FROM link WHERE relation = ?%d "
+			"UNION SELECT id FROM node WHERE id IN (%s)", expr->param, expr->nodes);
 		break;
 	case EXPR_HASH:
 		fprintf(f, "SELECT node AS id FROM fact WHERE key = 'sha256' AND value = ?%d",
@@ -229,7 +274,9 @@ static void print_term(struct tagindex *index, FILE *f, const struct expr *expr)
 		fprintf(f, "EXISTS(SELECT 1 FROM link WHERE source = n.id AND relation = ?%d)", p);
 		break;
 	case EXPR_LINKED:
-		fprintf(f, "EXISTS(SELECT 1 FROM link WHERE target = n.id AND relation = ?%d)", p);
+		fprintf(f, "(n.id IN (%s) OR EXISTS("
+			"SELECT 1 FROM link WHERE target = n.id AND relation = ?%d))",
+			expr->nodes, p);
 		break;
 	case EXPR_HASH:
 		fprintf(f, "EXISTS(SELECT 1 FROM fact WHERE node = n.id AND key = 'sha256' "
@@ -495,10 +542,13 @@ static char *find_sql(struct tagindex *index, const char *before, struct expr *e
 int find_prepare(struct tagindex *index, const char *before, struct expr *expr, const char *after,
 		 struct db_stmt **stmt)
 {
-	char *sql = find_sql(index, before, expr, after);
-	int ret = 0;
+	int ret = find_lost(index, expr);
+	char *sql;
 
 	*stmt = NULL;
+	if (ret < 0)
+		return ret;
+	sql = find_sql(index, before, expr, after);
 	if (!sql)
 		return failed(index, ENOMEM);
 	*stmt = db_prepare(index->db, sql, false);

@@ -72,6 +72,7 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_LINKS_TO] = "SELECT relation, source FROM link WHERE target = ?1 UNION "
 			"SELECT relation, source FROM link WHERE target IS NULL AND path = ?2 "
 			"ORDER BY relation, source",
+	[ST_LINKS_LOST] = "SELECT DISTINCT path FROM link WHERE relation = ?1 AND target IS NULL",
 	[ST_CHILDREN] = "SELECT name, type FROM name JOIN node ON id = child WHERE parent = ?1 "
 			"ORDER BY name",
 	[ST_NODE_TYPE] = "SELECT type FROM node WHERE id = ?1",
@@ -88,7 +89,8 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_STEM_NODES] = "SELECT child FROM name WHERE stem = ?1",
 	[ST_DIR_NODES] = "SELECT child FROM name WHERE parent = ?1",
 	[ST_LINKED_NODES] = "SELECT target FROM link WHERE source = ?1 AND target IS NOT NULL "
-			    "UNION SELECT source FROM link WHERE target = ?1",
+			    "UNION SELECT source FROM link WHERE target = ?1 "
+			    "UNION SELECT source FROM link WHERE target IS NULL AND path = ?2",
 	/* Empty files have nothing in common. */
 	[ST_SAME_CONTENTS] = "SELECT node FROM fact WHERE key = 'sha256' AND value IN "
 			     "(SELECT value FROM fact JOIN looked USING(node) "

@@ -212,14 +212,48 @@ static int score_names(struct tagindex *index, struct candidates *c)
 	return ret;
 }
 
-static int score_links(struct tagindex *index, struct candidates *c)
+static bool is_linked(const struct candidates *c, int64_t node)
 {
-	struct db_stmt *stmt = statement(index, ST_LINKED_NODES);
+	return c->slots && find_slot(c->slot, c->slots, node)->why & RELATED_LINK;
+}
+
+/* What is in the place of targets that are gone. */
+static int score_lost(struct tagindex *index, struct candidates *c)
+{
+	struct db_stmt *stmt = statement(index, ST_LINKS_FROM);
+	int rc = 0, ret = 0;
+	int64_t node;
+	char *path;
 
 	if (!stmt)
 		return db_failed(index);
 	db_bind_int(stmt, 1, c->self);
-	return score_rows(index, c, stmt, WEIGHT_LINK * rarity(c, 1), RELATED_LINK);
+	while (ret >= 0 && (rc = db_step(stmt)) > 0) {
+		if (db_int(stmt, 1))
+			continue;
+		path = column_string(stmt, 2);
+		ret = path ? path_node(index, path, &node) : failed(index, ENOMEM);
+		if (ret > 0 && !is_linked(c, node))
+			ret = score(c, node, WEIGHT_LINK * rarity(c, 1), RELATED_LINK);
+		free(path);
+	}
+	if (rc < 0)
+		ret = db_failed(index);
+	db_reset(stmt);
+	return ret < 0 ? ret : 0;
+}
+
+static int score_links(struct tagindex *index, struct candidates *c, const char *path)
+{
+	struct db_stmt *stmt = statement(index, ST_LINKED_NODES);
+	int ret;
+
+	if (!stmt)
+		return db_failed(index);
+	db_bind_int(stmt, 1, c->self);
+	db_bind_string(stmt, 2, path);
+	ret = score_rows(index, c, stmt, WEIGHT_LINK * rarity(c, 1), RELATED_LINK);
+	return ret ? ret : score_lost(index, c);
 }
 
 static int score_contents(struct tagindex *index, struct candidates *c)
@@ -377,7 +411,7 @@ static int tell(struct tagindex *index, const struct candidates *c, size_t max,
 	return ret;
 }
 
-static int find_related(struct tagindex *index, struct candidates *c, size_t max)
+static int find_related(struct tagindex *index, struct candidates *c, const char *path, size_t max)
 {
 	struct shared_tag *tags = NULL;
 	size_t count = 0, left = 0;
@@ -391,7 +425,7 @@ static int find_related(struct tagindex *index, struct candidates *c, size_t max
 	if (ret < 0)
 		return ret;
 	if (c->asked & RELATED_LINK)
-		ret = score_links(index, c);
+		ret = score_links(index, c, path);
 	if (ret == 0)
 		ret = score_tags(index, c, tags, count, &left);
 	if (ret == 0 && c->asked & RELATED_CONTENTS)
@@ -424,7 +458,7 @@ int index_related_by(struct tagindex *index, const char *path, unsigned int why,
 	if (ret == 0)
 		ret = -ENOENT;
 	if (ret > 0)
-		ret = find_related(index, &c, max);
+		ret = find_related(index, &c, path, max);
 	if (ret == 0)
 		ret = tell(index, &c, max, fn, arg);
 	ret = ask_end(index, begun, ret);
