@@ -1097,6 +1097,20 @@ concurrent()
 	found t -- $(for i in {1..6}; do seq -f "$i-%g" 2 2 8; done)
 }
 
+# What .graph hides is not found under names that lead elsewhere.
+graph_in_lower()
+{
+	leave && rm -r "$low" && mkdir -p "$low/.graph/mine" "$low/d/.graph" && touch "$low/.graph/mine/f" "$low/d/.graph/f" &&
+		setfattr -n user.xdg.tags -v t "$low/.graph/mine/f" "$low/d/.graph/f" || return
+	# shellcheck disable=SC2086
+	serve $options && found t -- d/.graph/f && by_expression "name:f" d/.graph/f &&
+		grep -q "$low/.graph: hidden by the virtual one" "$dir/daemon.log" && leave &&
+		disgrafs reindex "$low" && is "$low/d/.graph/f" disgrafs find -C "$low" t || return
+	rm -r "$low/.graph"
+	# shellcheck disable=SC2086
+	serve $options && ! grep -q "hidden" "$dir/daemon.log"
+}
+
 hidden_lower()
 {
 	# LOWER is its own mount point: only .graph tells.
@@ -1140,7 +1154,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=55
+NR_TESTS=56
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1205,6 +1219,7 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "a full disk keeps nothing out of the index for ever" full_disk
 	fresh "hundreds of files" many
 	fresh "concurrent tagging and renaming" concurrent
+	fresh "what .graph hides is not in the index" graph_in_lower
 	fresh "a mount over its own lower directory" hidden_lower
 	[ -z "$daemon" ] || leave
 	ktap_print_msg "$variant done"

@@ -21,11 +21,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "expr.h"
 
 #define INDEX_DIR ".disgrafs"
+/* Virtual. What has this name in LOWER cannot be seen in the mount. */
+#define GRAPH_DIR ".graph"
+
+/* What is not in the index of what is in the root. */
+static inline bool index_leaves_out(const char *name)
+{
+	return !strcmp(name, INDEX_DIR) || !strcmp(name, GRAPH_DIR);
+}
 
 struct tagindex;
 

@@ -160,7 +160,7 @@ static int walk_dir(struct walk *walk, int parent, const char *name)
 	}
 	while (ret == 0 && (errno = 0, d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    (parent == walk->root && !strcmp(name, ".") && !strcmp(d->d_name, INDEX_DIR)))
+		    (parent == walk->root && !strcmp(name, ".") && index_leaves_out(d->d_name)))
 			continue;
 		if (++walk->files % PROGRESS_EVERY == 0 && walk->progress)
 			walk->progress(walk->files, walk->tagged, walk->arg);

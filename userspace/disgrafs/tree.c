@@ -17,7 +17,6 @@
 
 /* Answered by disgrafsd on .graph and on the root of its mount: the path of LOWER. */
 #define LOWER_XATTR "user.disgrafs.lower"
-#define GRAPH_DIR ".graph"
 #define GRAPH_TAGS ".graph/tags"
 #define GRAPH_FIND ".graph/find/"
 

@@ -63,20 +63,26 @@ static ssize_t path_of(int fd, char path[PATH_MAX])
 	return len;
 }
 
+/* @path, or what it is in, is called @name. */
+static bool is_in(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(path, name, len) && (!path[len] || path[len] == '/');
+}
+
 /* By its path, which leads nowhere through mounts, also not through our own on LOWER. */
 static bool is_in_lower(int dir)
 {
 	char path[PATH_MAX], lower[PATH_MAX];
 	ssize_t len = path_of(behind.lower, lower);
-	size_t index_len = strlen("/" INDEX_DIR_NAME);
 
 	if (len < 0 || path_of(dir, path) < 0 || strncmp(path, lower, len) ||
 	    (path[len] && path[len] != '/' && strcmp(lower, "/")))
 		return false;
 	if (!strcmp(lower, "/"))
 		len = 0;
-	return strncmp(path + len, "/" INDEX_DIR_NAME, index_len) ||
-	       (path[len + index_len] && path[len + index_len] != '/');
+	return !is_in(path + len, "/" INDEX_DIR_NAME) && !is_in(path + len, "/" GRAPH_NAME);
 }
 
 static void drop_place(struct place *place)
@@ -97,11 +103,11 @@ static struct place find_place(const struct fanotify_event_info_fid *info)
 	return place;
 }
 
-static bool is_index_dir(struct disgrafsd *fs, const struct place *place)
+static bool is_left_out(struct disgrafsd *fs, const struct place *place)
 {
 	struct stat st;
 
-	return !strcmp(place->name, INDEX_DIR_NAME) && fstat(place->dir, &st) == 0 &&
+	return place->dir >= 0 && index_leaves_out(place->name) && fstat(place->dir, &st) == 0 &&
 	       st.st_dev == fs->nodes.root->dev && st.st_ino == fs->nodes.root->ino;
 }
 
@@ -203,8 +209,10 @@ static void event_seen(struct disgrafsd *fs, const struct fanotify_event_metadat
 			 info->info_type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME)
 			place = find_place((const void *)at);
 	}
-	if (place.dir >= 0 && is_index_dir(fs, &place))
+	if (is_left_out(fs, &place))
 		drop_place(&place);
+	if (is_left_out(fs, &from))
+		drop_place(&from);
 	if (event->mask & FAN_RENAME) {
 		rename_seen(fs, &from, &place, event->mask);
 	} else if (place.dir >= 0) {

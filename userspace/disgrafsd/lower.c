@@ -113,6 +113,15 @@ static int choose_index(int lower, const char *index, bool shared)
 	return index ? index_set_database(lower, shared ? index : "") : 0;
 }
 
+static void tell_hidden(int lower, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(lower, GRAPH_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		log_msg(LOG_WARNING, "%s/" GRAPH_NAME ": hidden by the virtual one and not in the index",
+			path);
+}
+
 int lower_open(const char *path, const char *index, bool *shared)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), ret;
@@ -122,14 +131,16 @@ int lower_open(const char *path, const char *index, bool *shared)
 		return -1;
 	}
 	*shared = is_shared(fd, index);
-	if (is_mount(fd))
+	if (is_mount(fd)) {
 		log_msg(LOG_ERR, "%s: is a mount of disgrafsd already", path);
-	else if (lock_index(fd, *shared, LOCK_TRIES) < 0)
+	} else if (lock_index(fd, *shared, LOCK_TRIES) < 0) {
 		log_msg(LOG_ERR, "%s: already served by another disgrafsd", path);
-	else if ((ret = choose_index(fd, index, *shared)) < 0)
+	} else if ((ret = choose_index(fd, index, *shared)) < 0) {
 		log_msg(LOG_ERR, "%s/" INDEX_DIR_NAME ": %s", path, strerror(-ret));
-	else
+	} else {
+		tell_hidden(fd, path);
 		return fd;
+	}
 	close(fd);
 	return -1;
 }
