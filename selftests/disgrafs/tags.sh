@@ -427,6 +427,8 @@ expressions()
 	is "disgrafs: t (u: position 3: the parenthesis is not closed" \
 		sh -c 'disgrafs find -C "$0" "t (u" 2>&1 | head -n 1' "$mnt" || return
 	disgrafs find -C "$mnt" "t (u" 2>/dev/null; [ $? = 2 ] || return
+	is "disgrafs: t mtime:>2024-02-31: position 3: mtime: the month has no such day" \
+		sh -c 'disgrafs find -C "$0" "t mtime:>2024-02-31" 2>&1 | head -n 1' "$mnt" || return
 	is "ls: cannot access '$mnt/.graph/find/t (u': Invalid argument" ls "$mnt/.graph/find/t (u" || return
 	# One of several tags
 	is "$(printf '1%%2C5\nt\ntwo words\nu')" ls "$mnt/.graph/any" &&

@@ -233,15 +233,17 @@ static int parse_size(struct parser *p, struct expr *expr, const char *value)
 	return 0;
 }
 
+/* -EINVAL: none; -ERANGE: a day that there is not, which mktime() makes another one. */
 static int parse_date(const char *value, int64_t *number)
 {
-	struct tm tm = { .tm_isdst = -1 };
+	struct tm tm = { .tm_isdst = -1 }, day;
 	const char *end = strptime(value, "%Y-%m-%d", &tm);
 
 	if (!end || *end)
-		return -1;
-	*number = mktime(&tm);
-	return 0;
+		return -EINVAL;
+	day = tm;
+	*number = mktime(&day);
+	return day.tm_mday == tm.tm_mday && day.tm_mon == tm.tm_mon ? 0 : -ERANGE;
 }
 
 /* An age is a time that much ago: what is younger was modified later. */
@@ -250,9 +252,13 @@ static int parse_mtime(struct parser *p, struct expr *expr, const char *value)
 	static const enum expr_compare turned[] = { EXPR_EQ, EXPR_GT, EXPR_LT, EXPR_GE, EXPR_LE };
 	static const int64_t factors[] = { 0, 1, 60, 3600, 86400, 7 * 86400, 365 * 86400 };
 	int64_t age;
+	int ret;
 
 	value = parse_compare(expr, value);
-	if (expr->compare != EXPR_EQ && parse_date(value, &expr->number) == 0)
+	ret = expr->compare == EXPR_EQ ? -EINVAL : parse_date(value, &expr->number);
+	if (ret == -ERANGE)
+		return wrong(p, p->start, "mtime: the month has no such day");
+	if (ret == 0)
 		return 0;
 	if (expr->compare == EXPR_EQ ||
 	    parse_number(value, " smhdwy", factors, &age) < 0 || strchr(value, ' '))

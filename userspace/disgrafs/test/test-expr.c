@@ -148,6 +148,7 @@ static void fields(void **state)
 	setenv("TZ", "UTC0", 1);
 	tzset();
 	parses_as("mtime:>2026-01-31", "[mtime:>1769817600]");
+	parses_as("mtime:>2024-02-29", "[mtime:>1709164800]");
 }
 
 static void errors(void **state)
@@ -170,6 +171,9 @@ static void errors(void **state)
 	fails_at("a name:'b", 8, "quote is not closed");
 	fails_at("\"a\\", 1, "quote is not closed");
 	fails_at("\"a\"b", 4, "space is missing");
+	fails_at("a mtime:>2024-02-30", 3, "no such day");
+	fails_at("mtime:<2023-02-29", 1, "no such day");
+	fails_at("mtime:>2024-13-01", 1, "mtime: is");
 	fails_at("a type:x", 3, "type:");
 	fails_at("type:", 1, "type:");
 	fails_at("type:imag", 1, "type:");
