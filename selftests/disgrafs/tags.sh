@@ -557,6 +557,9 @@ related()
 	is "$(printf '%s\n' 001-linked 002-r 003-beside 004-a.jpg)" sh -c 'ls "$0" | head -n 4' "$g/d/a.txt" || return
 	is l cat "$g/d/a.txt/001-linked" && is "$mnt/linked" sh -c 'disgrafs related -n 1 "$0" | sed "s/^.* //"' "$mnt/d/a.txt" || return
 	is "$(printf '%%2E\na.txt\nbeside\ne')" ls "$g/d" && ls "$g/d/%2E" >/dev/null || return
+	# Long names are cut between two characters
+	mkdir "$mnt/long" && touch "$mnt/long/x" "$mnt/long/$(printf '\346\240\207%.0s' {1..85})" &&
+		is "001-$(printf '\346\240\207%.0s' {1..83})" ls "$g/long/x" || return
 	[ ! -e "$g/none" ] && ! rm "$g/d/a.txt/001-linked" 2>/dev/null && [ -e "$mnt/linked" ] || return
 	disgrafs related --json "$mnt/d/a.txt" | python3 -c '
 import json, sys

@@ -29,6 +29,7 @@
 #include "graphname.h"
 #include "index.h"
 #include "tagging.h"
+#include "utf8.h"
 
 static const char *const fixed_names[GRAPH_FIXED] = {
 	[GRAPH_ROOT] = GRAPH_NAME,
@@ -293,17 +294,34 @@ static int list_relation(struct graph *graph, const struct vnode *dir, struct li
 /* Three digits in front of the names keep them in order. */
 #define RELATED_MAX 100
 
+/* How many bytes of @name, @max at most, are whole characters. */
+static int whole_characters(const char *name, size_t max)
+{
+	size_t left = strlen(name), used = 0, len;
+	uint32_t c;
+
+	while (left) {
+		len = utf8_next(name + used, left, &c);
+		if (used + len > max)
+			break;
+		used += len;
+		left -= len;
+	}
+	return used;
+}
+
 /* 001-NAME */
 static int add_related(const struct index_related *related, void *arg)
 {
 	const struct add_file *add = arg;
 	const char *slash = strrchr(related->path, '/');
+	const char *own = slash ? slash + 1 : related->path;
 	char name[GRAPH_NAME_MAX + 1];
 
 	if (3 * add->depth + strlen(related->path) >= PATH_MAX)
 		return 0;
-	snprintf(name, sizeof(name), "%03zu-%.*s", add->listing->count + 1, GRAPH_NAME_MAX - 4,
-		 slash ? slash + 1 : related->path);
+	snprintf(name, sizeof(name), "%03zu-%.*s", add->listing->count + 1,
+		 whole_characters(own, GRAPH_NAME_MAX - 4), own);
 	return listing_add(add->listing, strdup(name), GRAPH_LINK,
 			   graph_target(add->depth, related->path), related->ino);
 }
