@@ -487,6 +487,8 @@ print(json.dumps(json.load(sys.stdin)[\"links\"], separators=(\",\", \":\")))"' 
 	! setfattr -n user.disgrafs.link.~x -v moved "$mnt/a" 2>/dev/null || return
 	! disgrafs link "$mnt/a" x /etc/passwd 2>/dev/null && ! disgrafs link "$mnt/a" x "$mnt/none" 2>/dev/null || return
 	disgrafs link "$mnt/a" x/y "$mnt/moved" 2>/dev/null; [ $? = 2 ] || return
+	mkdir "$mnt/many" && (cd "$mnt/many" && touch {1000..1999} && ! disgrafs link ../a many-of {1000..1999} 2>"$dir/err") &&
+		grep -q "no room for so many links 'many-of': they take [0-9]* bytes, " "$dir/err" && rm -r "$mnt/many" || return
 	disgrafs reindex "$mnt" && is "see <- $mnt/a" sh -c 'disgrafs links "$0" | grep see' "$mnt/moved" || return
 	disgrafs links -j "$mnt/a" | python3 -c '
 import json, sys

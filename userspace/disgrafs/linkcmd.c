@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +44,24 @@ static int change_link(const struct tree *tree, struct links *links, const char 
 	return ret < 0 ? fail(target, "%s", strerror(-ret)) : 0;
 }
 
-static int write_failed(const char *file, int ret)
+static int no_room(const char *file, const char *relation, const struct links *links)
+{
+	size_t len = 0;
+
+	free(links_format(links, relation, &len));
+	if (len > XATTR_SIZE_MAX)
+		return fail(file, "no room for so many links '%s': they take %zu bytes, and an attribute has %d at most",
+			    relation, len, XATTR_SIZE_MAX);
+	return fail(file, "no room for so many links '%s': they take %zu bytes, more than its file system has left for attributes",
+		    relation, len);
+}
+
+static int write_failed(const char *file, const char *relation, const struct links *links, int ret)
 {
 	if (ret == -EOPNOTSUPP)
 		return fail(file, "no place for links: not a regular file or directory, or its file system has no user extended attributes");
 	if (ret == -ENOSPC || ret == -E2BIG || ret == -ERANGE)
-		return fail(file, "no room for so many links");
+		return no_room(file, relation, links);
 	return fail(file, "%s", strerror(-ret));
 }
 
@@ -95,7 +108,7 @@ static int change_links(const struct options *opt, const struct tree *tree, char
 		ret = change_link(tree, &links, relation, argv[i], add);
 	if (ret == 0) {
 		ret = links_write(&links, relation, file);
-		ret = ret < 0 ? write_failed(file, ret) : 0;
+		ret = ret < 0 ? write_failed(file, relation, &links, ret) : 0;
 	}
 	if (ret == 0 && tree_record(file, &error) < 0)
 		fail(file, "linked, but the index was not changed: %s; see 'disgrafs reindex'", error);
