@@ -183,6 +183,27 @@ overflows()
 		grep -q "too many changes" "$dir/daemon.log"
 }
 
+# Once a daemon is there again
+while_away()
+{
+	local change stamp=$low/.disgrafs/ended said="changed while it was not served"
+
+	for change in "touch new; setfattr -n user.xdg.tags -v offline new" "setfattr -n user.xdg.tags -v offline d/f" \
+		"mv d/f d/new" "rm d/f" "mv d e"; do
+		mkdir -p "$mnt/d/deep" && touch "$mnt/d/f" "$mnt/d/deep/g" && leave || return
+		# shellcheck disable=SC2086
+		sleep 0.05 && serve $options && sleep 0.5 && touch "$mnt/later" && leave || return
+		! grep -q "$said" "$dir/daemon.log" && [ -e "$stamp" ] && sleep 0.05 || return
+		(cd "$low" && sh -c "$change") || return
+		# shellcheck disable=SC2086
+		serve $options && [ ! -e "$stamp" ] && soon grep -q "$said" "$dir/daemon.log" &&
+			soon says "$(find "$low" -name .disgrafs -prune -o -type f -printf "$mnt/%P\n" | sort)" \
+				sh -c 'disgrafs find -C "$0" type:f | sort' "$mnt" || return
+		case $change in *setfattr*) soon says 1 sh -c 'disgrafs find -C "$0" offline | wc -l' "$mnt" || return ;; esac
+		rm -r "${mnt:?}"/*
+	done
+}
+
 not_if_told_so()
 {
 	leave || return
@@ -208,11 +229,12 @@ run_tests()
 	else
 		ktap_test_skip "$variant: more than the queue holds: it is this machine's"
 	fi
+	emptied "while nobody served it" while_away
 	emptied "not if told so" not_if_told_so
 	leave
 }
 
 ktap_print_header
-ktap_set_plan $((9 * ${#variants[@]}))
+ktap_set_plan $((10 * ${#variants[@]}))
 serve_each run_tests
 ktap_finished

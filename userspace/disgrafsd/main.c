@@ -16,6 +16,7 @@
 #include "events.h"
 #include "extract.h"
 #include "graph.h"
+#include "offline.h"
 #include "peers.h"
 #include "policy.h"
 #include "prefetch.h"
@@ -110,6 +111,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		goto unmount;
 	peers_start(fs);
 	behind_start(fs);
+	offline_start(fs);
 	prefetch_start(fs);
 	if (fs->policy)
 		policy_bind(fs->policy, background_ready);
@@ -121,6 +123,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 unmount:
 	events_stop(fs);
 	prefetch_stop();
+	offline_stop(fs);
 	behind_stop(fs);
 	fuse_session_unmount(fs->se);
 	graph_free(fs->graph);
