@@ -1112,7 +1112,8 @@ graph_in_lower()
 	# shellcheck disable=SC2086
 	serve $options && found t -- d/.graph/f && by_expression "name:f" d/.graph/f &&
 		grep -q "$low/.graph: hidden by the virtual one" "$dir/daemon.log" && leave &&
-		disgrafs reindex "$low" && is "$low/d/.graph/f" disgrafs find -C "$low" t || return
+		disgrafs reindex "$low" && is "$low/d/.graph/f" disgrafs find -C "$low" t &&
+		disgrafs check "$low" >"$dir/check" || return
 	rm -r "$low/.graph"
 	# shellcheck disable=SC2086
 	serve $options && ! grep -q "hidden" "$dir/daemon.log"

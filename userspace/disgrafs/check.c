@@ -207,7 +207,7 @@ static int check_names(struct check *check, DIR *dir, int64_t id, const char *pa
 
 	while (ret == 0 && (errno = 0, d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    (!*path && !strcmp(d->d_name, INDEX_DIR)))
+		    (!*path && index_leaves_out(d->d_name)))
 			continue;
 		if (asprintf(&full, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0)
 			return failed(check->index, ENOMEM);
