@@ -176,7 +176,8 @@ def graph(top):
         at = os.path.join(base, tag)
         shown[tag] = {os.stat(os.path.join(at, e)).st_ino for e in os.listdir(at)
                       if os.path.islink(os.path.join(at, e))}
-    return shown
+    # A tag whose last link was removed stays, without files, until rmdir.
+    return {tag: files for tag, files in shown.items() if files}
 
 
 def differences(lower, mounts):

@@ -1104,6 +1104,23 @@ concurrent()
 	found t -- $(for i in {1..6}; do seq -f "$i-%g" 2 2 8; done)
 }
 
+made_by_several()
+{
+	local i n
+
+	leave || return
+	for ((i = 0; i < 10; i++)); do
+		rm -rf "$low/.disgrafs"
+		for n in 1 2 3 4; do
+			disgrafs reindex "$low" >"$dir/made.$n" 2>&1 &
+		done
+		wait
+		! cat "$dir"/made.? | grep "already exists" || return
+	done
+	# shellcheck disable=SC2086
+	serve $options
+}
+
 # What .graph hides is not found under names that lead elsewhere.
 graph_in_lower()
 {
@@ -1162,7 +1179,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=56
+NR_TESTS=57
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1220,6 +1237,7 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "so is one that is emptied" while_served empty_index
 	fresh_sqlite "another index in its place is taken" while_served replace_index
 	fresh_sqlite "so is another directory" while_served move_index_dir
+	fresh_sqlite "several that make an index at once make one" made_by_several
 	fresh_sqlite "a file that is no database is made an index" restart not_a_database
 	fresh "a killed daemon's index is brought up to date" restart kill
 	fresh "without a mount" without_mount

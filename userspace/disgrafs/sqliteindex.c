@@ -166,6 +166,17 @@ static int exec(struct tagindex *index, const char *sql)
 	return db_exec(index->db, sql) < 0 ? db_failed(index) : 0;
 }
 
+static int schema_version(struct tagindex *index)
+{
+	struct db_stmt *stmt = db_prepare(index->db, "PRAGMA user_version", false);
+	int version = -1;
+
+	if (stmt && db_step(stmt) > 0)
+		version = db_int(stmt, 0);
+	db_finalize(stmt);
+	return version;
+}
+
 static int create_schema(struct tagindex *index, unsigned int flags)
 {
 	char version[64];
@@ -173,6 +184,9 @@ static int create_schema(struct tagindex *index, unsigned int flags)
 
 	if (ret < 0)
 		return ret;
+	/* Somebody else made it since we looked. */
+	if (schema_version(index) == SCHEMA_VERSION)
+		return db_end(index, 0);
 	ret = exec(index, schema);
 	if (ret == 0) {
 		snprintf(version, sizeof(version), "PRAGMA user_version = %d", SCHEMA_VERSION);
@@ -186,17 +200,6 @@ static int create_schema(struct tagindex *index, unsigned int flags)
 	if (ret == 0)
 		index->state |= INDEX_NEW;
 	return db_end(index, ret);
-}
-
-static int schema_version(struct tagindex *index)
-{
-	struct db_stmt *stmt = db_prepare(index->db, "PRAGMA user_version", false);
-	int version = -1;
-
-	if (stmt && db_step(stmt) > 0)
-		version = db_int(stmt, 0);
-	db_finalize(stmt);
-	return version;
 }
 
 /* As SQLite wants it: the schema, however broken, is read first, so that it stays WAL. */
