@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "clock.h"
 #include "graphname.h"
 #include "index.h"
 #include "tagging.h"
@@ -413,14 +414,6 @@ static int index_errno(struct graph *graph, int ret)
 	return ret == -ENOMEM || ret == -EHOSTDOWN ? -ret : EIO;
 }
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
 /* For whoever looks up the names that he just read, which must not take a listing each. */
 #define LIVE_NS 100000000LL
 #define LIVE_TIMES 10
@@ -428,7 +421,7 @@ static int64_t now(void)
 static bool is_current(const struct listing *listing, uint64_t version)
 {
 	return listing && listing->version == version &&
-	       (!listing->until || now() < listing->until);
+	       (!listing->until || now_ns() < listing->until);
 }
 
 struct listing *graph_listing(struct graph *graph, struct vnode *dir)
@@ -449,7 +442,7 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 	listing = listing_new(version);
 	if (!listing)
 		return NULL;
-	begun = now();
+	begun = now_ns();
 	ret = list(graph, dir, listing);
 	if (ret) {
 		listing_put(listing);
@@ -457,7 +450,7 @@ struct listing *graph_listing(struct graph *graph, struct vnode *dir)
 		return NULL;
 	}
 	if (dir->live)
-		listing->until = now() + LIVE_NS + LIVE_TIMES * (now() - begun);
+		listing->until = now_ns() + LIVE_NS + LIVE_TIMES * (now_ns() - begun);
 	listing_put(dir->listing);
 	dir->listing = listing;
 	return listing;

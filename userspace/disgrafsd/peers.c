@@ -27,6 +27,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "clock.h"
 #include "index.h"
 #include "invalidate.h"
 #include "postgresql.h"
@@ -77,14 +78,6 @@ static struct {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.last = &peers.first,
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- telling ---- */
 

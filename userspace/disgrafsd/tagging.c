@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "clock.h"
 #include "extract.h"
 
 /* Names of one file that are reported at a time; hardly any file has more. */
@@ -32,14 +33,6 @@ static struct {
 	_Atomic int64_t due;		/* not before that */
 	int64_t pause;			/* of the rebuild under way */
 } mending;
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void complain(struct disgrafsd *fs, int err)
 {

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* How long a process that ends may take to do so. */
 #define END_MS 1000
@@ -114,14 +115,6 @@ static int ask(struct worker *worker, int fd, int out, const char *name)
 	cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
 	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
 	return sendmsg(worker->socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* Reads to the end. 0, -ETIMEDOUT, -E2BIG, -ECANCELED or another -errno. */
