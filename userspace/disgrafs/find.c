@@ -48,17 +48,14 @@ static int print_lost(struct tagindex *index, FILE *f, const char *relation)
 	struct db_stmt *stmt = statement(index, ST_LINKS_LOST);
 	int rc = 0, ret = 0;
 	int64_t node;
-	char *path;
 
 	if (!stmt)
 		return db_failed(index);
 	db_bind_string(stmt, 1, relation);
 	while (ret >= 0 && (rc = db_step(stmt)) > 0) {
-		path = column_string(stmt, 0);
-		ret = path ? path_node(index, path, &node) : failed(index, ENOMEM);
+		ret = column_node(index, stmt, 0, &node);
 		if (ret > 0)
 			fprintf(f, ", %lld", (long long)node);
-		free(path);
 	}
 	if (rc < 0)
 		ret = db_failed(index);

@@ -219,6 +219,8 @@ int index_node_facts(struct tagindex *index, int64_t node, index_fact_fn fn, voi
 int index_resolve_links(struct tagindex *index);
 /* The node at @path below the root. 1, 0 (none), or -errno. */
 int path_node(struct tagindex *index, const char *path, int64_t *id);
+/* The same at the path in a column. */
+int column_node(struct tagindex *index, struct db_stmt *stmt, int column, int64_t *id);
 /* The path of the node @id by one of its names, "." for the root, or NULL. */
 char *first_path(struct tagindex *index, int64_t id);
 

@@ -298,6 +298,15 @@ int path_node(struct tagindex *index, const char *path, int64_t *id)
 	return ret;
 }
 
+int column_node(struct tagindex *index, struct db_stmt *stmt, int column, int64_t *id)
+{
+	char *path = column_string(stmt, column);
+	int ret = path ? path_node(index, path, id) : failed(index, ENOMEM);
+
+	free(path);
+	return ret;
+}
+
 int index_path_type(struct tagindex *index, const char *path)
 {
 	int64_t id, type = 0;

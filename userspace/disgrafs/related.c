@@ -223,7 +223,6 @@ static int score_lost(struct tagindex *index, struct candidates *c)
 	struct db_stmt *stmt = statement(index, ST_LINKS_FROM);
 	int rc = 0, ret = 0;
 	int64_t node;
-	char *path;
 
 	if (!stmt)
 		return db_failed(index);
@@ -231,11 +230,9 @@ static int score_lost(struct tagindex *index, struct candidates *c)
 	while (ret >= 0 && (rc = db_step(stmt)) > 0) {
 		if (db_int(stmt, 1))
 			continue;
-		path = column_string(stmt, 2);
-		ret = path ? path_node(index, path, &node) : failed(index, ENOMEM);
+		ret = column_node(index, stmt, 2, &node);
 		if (ret > 0 && !is_linked(c, node))
 			ret = score(c, node, WEIGHT_LINK * rarity(c, 1), RELATED_LINK);
-		free(path);
 	}
 	if (rc < 0)
 		ret = db_failed(index);
