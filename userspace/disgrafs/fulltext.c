@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,56 +28,41 @@ static const struct {
 	{ 0x20000, 0x3ffff },	/* Han */
 };
 
-/* How many of the @left bytes at @s are a character of such a script, or 0. */
-static size_t spaceless_len(const unsigned char *s, size_t left)
+static bool is_spaceless(uint32_t c)
 {
-	uint32_t c;
-	size_t len = utf8_next((const char *)s, left, &c), i;
+	size_t i;
 
 	for (i = 0; i < sizeof(spaceless) / sizeof(*spaceless); i++) {
 		if (c >= spaceless[i].first && c <= spaceless[i].last)
-			return len;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /*
- * Copies a character, or what is none, to *@to, and returns its length. ASCII that is in
- * no word is the same to SQLite, but not to PostgreSQL, which would find addresses and
- * numbers with a point; nor does that take what is not UTF-8, and neither of them NUL.
+ * Copies to @out, which has room for twice @size, and returns how much that is. ASCII that
+ * is in no word is the same to SQLite, but not to PostgreSQL, which would find addresses
+ * and numbers with a point; nor does that take what is not UTF-8, and neither of them NUL.
  */
-static size_t copy_char(char **to, const unsigned char *s, size_t left)
-{
-	uint32_t c;
-	size_t len = utf8_next((const char *)s, left, &c);
-
-	if (len == 1) {
-		*(*to)++ = c != UTF8_INVALID && isalnum(c) ? c : ' ';
-		return 1;
-	}
-	memcpy(*to, s, len);
-	*to += len;
-	return len;
-}
-
-/* Copies to @out, which has room for twice @size, and returns how much that is. */
 static size_t separate(char *out, const char *text, size_t size)
 {
-	const unsigned char *s = (const unsigned char *)text, *end = s + size;
 	char *to = out;
+	bool alone;
 	size_t len;
+	uint32_t c;
 
-	while (s < end) {
-		len = spaceless_len(s, end - s);
-		if (!len) {
-			s += copy_char(&to, s, end - s);
+	for (; size; text += len, size -= len) {
+		len = utf8_next(text, size, &c);
+		if (len == 1) {
+			*to++ = c != UTF8_INVALID && isalnum(c) ? c : ' ';
 			continue;
 		}
-		*to++ = ' ';
-		memcpy(to, s, len);
-		to += len;
-		*to++ = ' ';
-		s += len;
+		alone = is_spaceless(c);
+		if (alone)
+			*to++ = ' ';
+		to = mempcpy(to, text, len);
+		if (alone)
+			*to++ = ' ';
 	}
 	return to - out;
 }
