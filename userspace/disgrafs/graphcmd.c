@@ -234,9 +234,7 @@ static const char *unsound(struct tagindex *index, int err, const char *error)
 {
 	if (!index)
 		return err == EUCLEAN || err == ENOENT ? error : NULL;
-	if (index_verify(index) == -EUCLEAN)
-		return "the index is damaged; 'disgrafs reindex' makes a new one";
-	return NULL;
+	return index_verify(index) == -EUCLEAN ? tree_sentence(-EUCLEAN) : NULL;
 }
 
 /* An index that cannot be compared is made anew with --repair. Returns the exit status. */

@@ -245,7 +245,7 @@ static int graph_tags(struct tree *tree, const char *prefix, index_tag_fn fn, vo
 
 /* ---- asking ---- */
 
-static const char *sentence(int err)
+const char *tree_sentence(int err)
 {
 	return err == -EUCLEAN ? "the index is damaged; 'disgrafs reindex' makes a new one" :
 				 strerror(-err);
@@ -286,7 +286,7 @@ int tree_tags(struct tree *tree, const char *prefix, index_tag_fn fn, void *arg,
 	}
 	ret = index_tags(index, prefix, fn, arg);
 	if (ret < 0)
-		*error = sentence(ret);
+		*error = tree_sentence(ret);
 	index_close(index);
 	return ret;
 }
@@ -309,7 +309,7 @@ int tree_search(struct tree *tree, const char *expression, index_path_fn fn, voi
 	}
 	ret = index_search(index, expression, &expr_error, fn, arg);
 	if (ret < 0)
-		*error = sentence(ret);
+		*error = tree_sentence(ret);
 	index_close(index);
 	return ret;
 }
@@ -344,7 +344,7 @@ int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg
 	}
 	ret = index_links(index, below, fn, arg);
 	if (ret < 0)
-		*error = sentence(ret);
+		*error = tree_sentence(ret);
 	index_close(index);
 	return ret;
 }

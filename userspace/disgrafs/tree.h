@@ -39,6 +39,8 @@ char *tree_below(const struct tree *tree, const char *path);
 int tree_links(struct tree *tree, const char *below, index_link_fn fn, void *arg,
 	       const char **error);
 
+/* What -errno @err of an index that is open means. */
+const char *tree_sentence(int err);
 /* The index of the tree (enum index_flags); NULL with the sentence in *@error. */
 struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const char **error);
 
