@@ -384,7 +384,6 @@ static int may_remove(struct graph *graph, struct vnode *node)
 void graph_rmdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct vnode *dir, *node = NULL;
-	char *tag = NULL;
 	int ret;
 
 	pthread_mutex_lock(&graph->lock);
@@ -392,16 +391,13 @@ void graph_rmdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const c
 	if (dir)
 		node = graph_child(graph, dir, name);
 	ret = node ? may_remove(graph, node) : -errno;
-	if (ret == 0 && dir->kind == GRAPH_TAGS) {
-		tag = strdup(node->arg);
-		ret = tag ? index_tag_drop(graph->fs->index, tag) : -ENOMEM;
-	}
+	if (ret == 0 && dir->kind == GRAPH_TAGS)
+		ret = index_tag_drop(graph->fs->index, node->arg);
 	if (ret == 0)
 		node->removed = true;
 	if (node)
 		vnode_put(graph, node);
 	pthread_mutex_unlock(&graph->lock);
-	free(tag);
 	fuse_reply_err(req, -ret);
 }
 
