@@ -55,6 +55,25 @@ within()
 	done
 }
 
+# rings_needed FILE: FUSE daemons may take their requests from io_uring queues from now on.
+# Skips all where they cannot, or where FILE, of a libfuse that can, was not built.
+rings_needed()
+{
+	local parameter=/sys/module/fuse/parameters/enable_uring
+
+	if [ "$(id -u)" = 0 ] && [ -e "$parameter" ] && [ -x "$1" ]; then
+		echo 1 >"$parameter"
+		return
+	fi
+	ktap_print_header
+	if [ ! -e "$parameter" ]; then
+		ktap_skip_all "this kernel has no io_uring for FUSE daemons, which is from 6.14 on"
+	else
+		ktap_skip_all "needs root and $1, which selftests/vm/build builds"
+	fi
+	exit "$KSFT_SKIP"
+}
+
 # calls COUNT EXPRESSION: evaluate Python so often, m being the mount.
 calls()
 {

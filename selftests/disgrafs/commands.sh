@@ -113,12 +113,6 @@ has_fact()
 	disgrafs facts "$1" | grep -q sha256
 }
 
-again()
-{
-	# shellcheck disable=SC2086
-	leave && serve $options
-}
-
 # completed WORD... -- [WANTED...]: bash completes the last of the words of a command, as they
 # are typed, to just these, which mean what they are.
 completed()

@@ -76,6 +76,13 @@ leave()
 	return 1
 }
 
+# again [OPTION...]: by the next daemon.
+again()
+{
+	# shellcheck disable=SC2086
+	leave && serve $options "$@"
+}
+
 cleanup()
 {
 	[ -z "$daemon" ] || umount -l "$mnt" 2>/dev/null

@@ -59,11 +59,6 @@ in_a_row()
 	hit_rate $((ahead + 5 * step)) 5
 }
 
-again()
-{
-	leave && serve $options --prefetch $ahead
-}
-
 by_name()
 {
 	in_a_row "$mnt/d" 1 && read_files "$mnt/d" 139 && counts $((ahead + 5)) 5
@@ -71,21 +66,21 @@ by_name()
 
 every_other()
 {
-	again && in_a_row "$mnt/d" 2
+	again --prefetch $ahead && in_a_row "$mnt/d" 2
 }
 
 as_listed()
 {
 	local files
 
-	again && mapfile -t files < <(ls -U "$mnt/e/f") && [ "${files[*]}" != "$(ls "$mnt/e/f" | paste -sd' ')" ] &&
+	again --prefetch $ahead && mapfile -t files < <(ls -U "$mnt/e/f") && [ "${files[*]}" != "$(ls "$mnt/e/f" | paste -sd' ')" ] &&
 		for i in 0 1 2; do cat "$mnt/e/f/${files[i]}" >/dev/null; done && counts $ahead 0 &&
 		cat "$mnt/e/f/${files[3]}" >/dev/null && counts $((ahead + 1)) 1
 }
 
 by_tag()
 {
-	again && ls "$mnt/.graph/tags/wanted" >/dev/null && in_a_row "$mnt/.graph/tags/wanted" 1
+	again --prefetch $ahead && ls "$mnt/.graph/tags/wanted" >/dev/null && in_a_row "$mnt/.graph/tags/wanted" 1
 }
 
 # Against the order of the directory, and the names now after and now before the middle.
@@ -93,7 +88,7 @@ in_no_order()
 {
 	local files i
 
-	again && ! disgrafs stats "$mnt" | grep -q "hit rate" && mapfile -t files < <(ls -U "$mnt/d" | tac |
+	again --prefetch $ahead && ! disgrafs stats "$mnt" | grep -q "hit rate" && mapfile -t files < <(ls -U "$mnt/d" | tac |
 		awk '($1 >= 120) != late { late = !late; print }') || return
 	for i in "${files[@]}"; do
 		cat "$mnt/d/$i" >/dev/null || return

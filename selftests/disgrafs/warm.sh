@@ -48,11 +48,6 @@ asked()
 	before=$(passed) && "$@" && questions=$(($(passed) - before))
 }
 
-again()
-{
-	leave && serve $options
-}
-
 says_what()
 {
 	is "$files files, $(cat "$low"/d/[1-9]* | wc -c) bytes read" disgrafs warm -C "$mnt" wanted &&

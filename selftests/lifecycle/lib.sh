@@ -37,21 +37,9 @@ begin()
 # with_rings: from now on the daemon takes its requests from io_uring queues.
 with_rings()
 {
-	local parameter=/sys/module/fuse/parameters/enable_uring
-
 	export strictd=/opt/extfuse/libfuse/3.18/ringd
 	export FUSE_URING_ENABLE=1 FUSE_URING_QUEUE_DEPTH=8
-	if [ "$(id -u)" = 0 ] && [ -e "$parameter" ] && [ -x "$strictd" ]; then
-		echo 1 >"$parameter"
-		return
-	fi
-	ktap_print_header
-	if [ ! -e "$parameter" ]; then
-		ktap_skip_all "this kernel has no io_uring for FUSE daemons, which is from 6.14 on"
-	else
-		ktap_skip_all "needs root and $strictd, which selftests/vm/build builds"
-	fi
-	exit "$KSFT_SKIP"
+	rings_needed "$strictd"
 }
 
 cleanup()
