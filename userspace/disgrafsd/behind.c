@@ -4,9 +4,9 @@
  * directory, by its handle, and the name. All that is taken from it is where to look.
  *
  * The daemon's own changes are left out; while there is nothing but those, they are read
- * a few at a time, because being woken for each costs more than reading them. Data that goes through to backing files is
- * written by the callers, and looks like a change behind the mount: it costs an
- * invalidation when such a file is closed.
+ * a few at a time, because being woken for each costs more than reading them. Data that
+ * goes through to backing files is written by the callers, and looks like a change behind
+ * the mount: it costs an invalidation when such a file is closed.
  *
  * The kernel takes locks to invalidate a name for which it may be waiting for an
  * answer of ours. So this is done by a thread that serves no requests, and with no
