@@ -980,14 +980,20 @@ remove_index()
 	rm .disgrafs/index.db*
 }
 
+remove_log()
+{
+	rm .disgrafs/index.db-wal
+}
+
 empty_index()
 {
 	: >.disgrafs/index.db
 }
 
+# It may be removed in part when the daemon makes another.
 replace_index()
 {
-	rm .disgrafs/index.db* && disgrafs reindex .
+	rm .disgrafs/index.db* && within 20 disgrafs reindex .
 }
 
 move_index_dir()
@@ -1031,7 +1037,7 @@ sys.stdin.read()' "$low/.disgrafs/index.db"
 	pid=$COPROC_PID in=${COPROC[1]}
 	read -r line <&"${COPROC[0]}" && [ "$line" = locked ] &&
 		disgrafs tag "$mnt/f" t && mv "$mnt/f" "$mnt/d/f" && is t disgrafs tags "$mnt/d/f" &&
-		[ -e "$low/.disgrafs/stale" ] && it_is_said "locked: the index is out of date"
+		[ -e "$low/.disgrafs/stale" ] && it_is_said "the index is out of date"
 	status=$?
 	exec {in}>&-
 	wait "$pid"
@@ -1179,7 +1185,7 @@ fresh_sqlite()
 	fresh "$@"
 }
 
-NR_TESTS=57
+NR_TESTS=58
 ktap_print_header
 ktap_set_plan $((NR_TESTS * ${#variants[@]}))
 for v in "${variants[@]}"; do
@@ -1235,6 +1241,7 @@ for v in "${variants[@]}"; do
 	fresh_sqlite "an index that is removed while it is in use is made again" while_served remove_index
 	fresh_sqlite "so is one whose directory is removed" while_served rm -r .disgrafs
 	fresh_sqlite "so is one that is emptied" while_served empty_index
+	fresh_sqlite "so is one whose write-ahead log is removed" while_served remove_log
 	fresh_sqlite "another index in its place is taken" while_served replace_index
 	fresh_sqlite "so is another directory" while_served move_index_dir
 	fresh_sqlite "several that make an index at once make one" made_by_several

@@ -673,6 +673,7 @@ static void adopt(struct tagindex *index, struct tagindex *now)
 	index->dir = now->dir;
 	index->db_dev = now->db_dev;
 	index->db_ino = now->db_ino;
+	index->log_ino = now->log_ino;
 	index->state = now->state;
 	now->db = NULL;
 	memset(now->stmt, 0, sizeof(now->stmt));
@@ -688,8 +689,17 @@ int follow(struct tagindex *index)
 			     index->writable ? INDEX_WRITE : INDEX_READ;
 	struct tagindex *now;
 	int ret = 0;
+	bool lost;
 
-	if (index->shared || index->depth || !sqlite_index_is_lost(index))
+	if (index->shared || index->depth)
+		return 0;
+	lost = sqlite_index_is_lost(index);
+	/* Others do not see what is in the log, and what is left is no index without it. */
+	if (!lost && index->serving && sqlite_index_log_is_lost(index)) {
+		sqlite_index_remove(index);
+		lost = true;
+	}
+	if (!lost)
 		return 0;
 	/* One that begins in the middle would lack the rest. */
 	now = index->walking ? NULL : index_open(index->root, flags);

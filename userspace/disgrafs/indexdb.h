@@ -119,7 +119,7 @@ struct tagindex {
 	dev_t root_dev;
 	ino_t root_ino;
 	dev_t db_dev;			/* of SQLite's file when it was opened */
-	ino_t db_ino;
+	ino_t db_ino, log_ino;		/* 0: it has no write-ahead log */
 	unsigned int followed;		/* how often it was another one then */
 	bool was_followed;
 	unsigned int state;
@@ -185,6 +185,8 @@ void sqlite_index_remove(struct tagindex *index);
 bool sqlite_index_exists(const struct tagindex *index);
 /* Its file is not at its path, or empty. */
 bool sqlite_index_is_lost(struct tagindex *index);
+/* Its write-ahead log is not, which we write to. */
+bool sqlite_index_log_is_lost(struct tagindex *index);
 /* The database is another handle's. */
 void sqlite_index_adopt(struct tagindex *index);
 uint64_t sqlite_index_bytes(struct tagindex *index);

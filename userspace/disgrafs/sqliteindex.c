@@ -19,6 +19,7 @@
 #include "sqlite.h"
 
 #define DB_NAME "index.db"
+#define LOG_NAME DB_NAME "-wal"
 
 /* A writer that holds the lock longer makes the index stale, not the file system slow. */
 #define BUSY_TIMEOUT_MS 2000
@@ -239,6 +240,17 @@ bool sqlite_index_is_lost(struct tagindex *index)
 	return st.st_dev != index->db_dev || st.st_ino != index->db_ino || !st.st_size;
 }
 
+bool sqlite_index_log_is_lost(struct tagindex *index)
+{
+	struct stat st;
+
+	if (!index->log_ino)
+		return false;
+	if (fstatat(index->dir, LOG_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	return st.st_ino != index->log_ino;
+}
+
 void sqlite_index_adopt(struct tagindex *index)
 {
 	define_functions(index);
@@ -262,7 +274,7 @@ static int open_schema(struct tagindex *index, unsigned int flags)
 void sqlite_index_remove(struct tagindex *index)
 {
 	unlinkat(index->dir, DB_NAME, 0);
-	unlinkat(index->dir, DB_NAME "-wal", 0);
+	unlinkat(index->dir, LOG_NAME, 0);
 	unlinkat(index->dir, DB_NAME "-shm", 0);
 }
 
@@ -300,6 +312,7 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags)
 	if (ret == 0) {
 		index->db_dev = st.st_dev;
 		index->db_ino = st.st_ino;
+		index->log_ino = fstatat(index->dir, LOG_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
 	}
 	return ret;
 }
