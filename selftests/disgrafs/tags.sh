@@ -751,7 +751,7 @@ json()
 		j = [json.load(open(f"{d}/{i}")) for i in range(1, 6)]
 		f = {"path": mnt + "/f", "tags": ["b", "a"]}
 		assert j == [f, [{"tag": "a", "files": 1}, {"tag": "b", "files": 1}], [{"path": mnt + "/f"}], [f],
-		             {"root": mnt, "files": 1, "tagged": 1}], j
+		             {"root": mnt, "files": 1, "tagged": 1, "passed": 0}], j
 	END
 }
 

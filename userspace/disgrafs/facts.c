@@ -41,9 +41,14 @@ static int finish(struct tagindex *index, int ret)
 	return ret;
 }
 
+int64_t time_ns(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
 int64_t mtime_ns(const struct stat *st)
 {
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	return time_ns(&st->st_mtim);
 }
 
 int index_look_at(struct tagindex *index, int fd)

@@ -40,6 +40,8 @@ static const char *const sql[NR_STATEMENTS] = {
 			"ON CONFLICT(parent, name) DO UPDATE SET child = excluded.child, "
 			"seen = excluded.seen",
 	[ST_NAME_FIND] = "SELECT child FROM name WHERE parent = ?1 AND name = ?2",
+	[ST_NAME_SEEN] = "SELECT child FROM name JOIN node ON node.id = child WHERE parent = ?1 "
+			 "AND name = ?2 AND name.seen >= ?3 AND node.seen >= ?3",
 	[ST_NAME_DROP] = "DELETE FROM name WHERE parent = ?1 AND name = ?2",
 	[ST_NAME_DROP_OTHERS] = "DELETE FROM name WHERE child = ?3 "
 				"AND NOT (parent = ?1 AND name = ?2)",
@@ -770,7 +772,46 @@ int index_serve(struct tagindex *index)
 	return ret;
 }
 
-int index_generation_begin(struct tagindex *index, int64_t *generation)
+/* By the clock that gives the files of the tree their times. In ns, or 0. */
+static int64_t tree_time(const struct tagindex *index)
+{
+	struct stat st;
+
+	if (utimensat(index->root, INDEX_DIR, NULL, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstatat(index->root, INDEX_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return mtime_ns(&st);
+}
+
+/*
+ * What the walk of the first generation since @walk_generation has recorded, which began at
+ * @walk_began, is true but for what changed since then: that has a later ctime.
+ */
+static int walk_begin(struct tagindex *index, bool resume, int64_t generation)
+{
+	int64_t now = tree_time(index);
+	int ret = 0;
+
+	index->passed = 0;
+	index->walk_began = 0;
+	if (resume)
+		ret = meta_get(index, "walk_began", &index->walk_began);
+	if (ret == 0 && index->walk_began)
+		ret = meta_get(index, "walk_generation", &index->walk_generation);
+	/* Times that were set back say nothing. */
+	if (ret < 0 || (index->walk_began && index->walk_began <= now))
+		return ret;
+	index->walk_began = 0;
+	ret = meta_set(index, "walk_began", now);
+	return ret < 0 ? ret : meta_set(index, "walk_generation", generation);
+}
+
+uint64_t index_passed(const struct tagindex *index)
+{
+	return index->passed;
+}
+
+int index_generation_begin(struct tagindex *index, bool resume, int64_t *generation)
 {
 	int ret = index_batch_begin(index);
 
@@ -779,6 +820,8 @@ int index_generation_begin(struct tagindex *index, int64_t *generation)
 	ret = meta_get(index, "generation", generation);
 	if (ret == 0)
 		ret = meta_set(index, "generation", ++*generation);
+	if (ret == 0)
+		ret = walk_begin(index, resume, *generation);
 	if (ret == 0)
 		ret = meta_set(index, "stale", 1);
 	if (ret == 0) {
@@ -809,6 +852,8 @@ int index_generation_end(struct tagindex *index, int64_t generation)
 		ret = meta_get(index, "generation", &now);
 	if (ret >= 0 && now == generation)
 		ret = meta_set(index, "stale", 0);
+	if (ret >= 0 && now == generation)
+		ret = meta_set(index, "walk_began", 0);
 	index->walking = false;
 	ret = end(index, ret);
 	return ret < 0 ? ret : index_resolve_links(index);

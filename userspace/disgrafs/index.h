@@ -116,7 +116,13 @@ struct index_change {
 };
 
 typedef void (*index_change_fn)(const struct index_change *change, void *arg);
-typedef void (*index_progress_fn)(uint64_t files, uint64_t tagged, void *arg);
+
+/* How far a rebuild is. @total: 0 if nobody counted. @passed: of @files, by another before. */
+struct index_progress {
+	uint64_t total, files, tagged, passed;
+};
+
+typedef void (*index_progress_fn)(const struct index_progress *progress, void *arg);
 
 #define INDEX_URL_MAX 2048
 /* What a sentence about an error may have; it may name a file. */
@@ -292,10 +298,13 @@ int index_forget_facts(struct tagindex *index);
 
 /*
  * Between the two everything that is synced is marked; what was not is dropped
- * at the end. For index_rebuild().
+ * at the end. For index_rebuild(). @resume: index_sync_file() passes by what a walk that
+ * was begun and not ended has recorded, unless its ctime is later than that beginning.
  */
-int index_generation_begin(struct tagindex *index, int64_t *generation);
+int index_generation_begin(struct tagindex *index, bool resume, int64_t *generation);
 int index_generation_end(struct tagindex *index, int64_t generation);
+/* How many files were passed by. */
+uint64_t index_passed(const struct tagindex *index);
 
 /*
  * Makes the index anew from the tree, beside whoever keeps it up to date. May
@@ -303,6 +312,8 @@ int index_generation_end(struct tagindex *index, int64_t generation);
  * looked at, the rest is, and the index stays stale. index_error(NULL) has the sentence.
  */
 int index_rebuild(int root, index_progress_fn progress, void *arg);
+/* The same, going on where one stopped that did not come to its end. */
+int index_rebuild_resume(int root, index_progress_fn progress, void *arg);
 
 /* What index_check() found. */
 struct index_check {

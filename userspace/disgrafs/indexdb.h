@@ -24,6 +24,7 @@ enum statement {
 	ST_DIR_FIND,
 	ST_NAME_ADD,
 	ST_NAME_FIND,
+	ST_NAME_SEEN,
 	ST_NAME_DROP,
 	ST_NAME_DROP_OTHERS,
 	ST_NAME_COUNT,
@@ -128,6 +129,9 @@ struct tagindex {
 	bool creates, patient;
 	char tree[33];			/* its id there */
 	bool walking;			/* finds every name in the end */
+	int64_t walk_began;		/* in ns, or 0: it goes on with no other */
+	int64_t walk_generation;
+	uint64_t passed;
 	struct changes changes;
 	char error[INDEX_ERROR_MAX];
 };
@@ -191,6 +195,7 @@ bool sqlite_index_log_is_lost(struct tagindex *index);
 void sqlite_index_adopt(struct tagindex *index);
 uint64_t sqlite_index_bytes(struct tagindex *index);
 
+int64_t time_ns(const struct timespec *time);
 int64_t mtime_ns(const struct stat *st);
 
 struct tags;

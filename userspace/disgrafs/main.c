@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "print.h"
 #include "tags.h"
 
@@ -209,24 +210,39 @@ static int cmd_tags(const struct options *opt, int argc, char *argv[])
 }
 
 struct progress {
-	uint64_t files, tagged;
+	struct index_progress at;
+	int64_t began;			/* ms */
 	bool show;
 };
 
-static void progress(uint64_t files, uint64_t tagged, void *arg)
+#define BAR 20
+
+/* "\r 43 % [########............] 43000 of 100000 files, 8113/s" */
+static void show_progress(const struct progress *p)
+{
+	static const char done[] = "####################", open[] = "....................";
+	uint64_t files = p->at.files, total = p->at.total > files ? p->at.total : files;
+	unsigned int part = total ? files * BAR / total : BAR;
+	int64_t ms = now_ms() - p->began;
+
+	fprintf(stderr, "\r%3u %% [%.*s%.*s] %llu of %llu files, %llu/s",
+		total ? (unsigned int)(files * 100 / total) : 100, part, done, BAR - part, open,
+		(unsigned long long)files, (unsigned long long)total,
+		(unsigned long long)(ms > 0 ? files * 1000 / ms : 0));
+}
+
+static void progress(const struct index_progress *at, void *arg)
 {
 	struct progress *p = arg;
 
-	p->files = files;
-	p->tagged = tagged;
+	p->at = *at;
 	if (p->show)
-		fprintf(stderr, "\r%llu files, %llu with tags", (unsigned long long)files,
-			(unsigned long long)tagged);
+		show_progress(p);
 }
 
 static int cmd_reindex(const struct options *opt, int argc, char *argv[])
 {
-	struct progress p = { .show = opt->progress };
+	struct progress p = { .began = now_ms(), .show = opt->progress || isatty(STDERR_FILENO) };
 	struct json_object *json;
 	struct tree tree;
 	const char *dir;
@@ -244,16 +260,20 @@ static int cmd_reindex(const struct options *opt, int argc, char *argv[])
 		tree_close(&tree);
 		return fail(dir, "the lower directory of this mount cannot be reached from here");
 	}
-	ret = index_rebuild(tree.lower, progress, &p);
+	ret = index_rebuild_resume(tree.lower, progress, &p);
 	if (p.show)
 		fputc('\n', stderr);
+	if (p.at.passed && !opt->json)
+		fprintf(stderr, "disgrafs: %s: %llu files were looked at before, by one that did not end\n",
+			tree.path, (unsigned long long)p.at.passed);
 	if (ret < 0) {
 		ret = fail(tree.path, "%s", index_error(NULL));
 	} else if (opt->json) {
 		json = json_object_new_object();
 		json_object_object_add(json, "root", json_bytes(tree.path));
-		json_object_object_add(json, "files", json_object_new_int64(p.files));
-		json_object_object_add(json, "tagged", json_object_new_int64(p.tagged));
+		json_object_object_add(json, "files", json_object_new_int64(p.at.files));
+		json_object_object_add(json, "tagged", json_object_new_int64(p.at.tagged));
+		json_object_object_add(json, "passed", json_object_new_int64(p.at.passed));
 		ret = print_json(json) < 0;
 	}
 	tree_close(&tree);

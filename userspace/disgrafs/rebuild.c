@@ -24,10 +24,11 @@
 struct walk {
 	struct tagindex *index;
 	int root, error;	/* the first thing that could not be looked at, in the index's error */
-	uint64_t files, tagged;
+	struct index_progress at;
 	size_t batched;		/* files in the transaction under way; 0: none is */
 	index_progress_fn progress;
 	void *arg;
+	bool resume;
 };
 
 struct names {
@@ -124,7 +125,7 @@ static bool look(struct walk *walk, int dir, const char *name)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
 	len = lgetxattr(path, TAGS_XATTR, NULL, 0);
-	walk->tagged += len > 0;
+	walk->at.tagged += len > 0;
 	if (len >= 0 || errno == ENODATA || errno == EOPNOTSUPP || is_absent(errno))
 		return true;
 	note_error(walk, dir, name, errno);
@@ -140,9 +141,46 @@ static bool is_dir(int dir, const struct dirent *d)
 	return fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool leaves_out(const char *name, bool is_top)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..") || (is_top && index_leaves_out(name));
+}
+
+/* As many as walk_dir() will find, if nothing changes. */
+static uint64_t count_names(int parent, const char *name, bool is_top)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *d;
+	uint64_t count = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((d = readdir(dir))) {
+		if (leaves_out(d->d_name, is_top))
+			continue;
+		count++;
+		if (is_dir(fd, d))
+			count += count_names(fd, d->d_name, false);
+	}
+	closedir(dir);
+	return count;
+}
+
+static void report(struct walk *walk)
+{
+	walk->at.passed = index_passed(walk->index);
+	if (walk->progress)
+		walk->progress(&walk->at, walk->arg);
+}
+
 static int walk_dir(struct walk *walk, int parent, const char *name)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret = 0;
+	bool is_top = parent == walk->root && !strcmp(name, ".");
 	struct names files = { }, dirs = { };
 	const struct dirent *d;
 	size_t i;
@@ -159,11 +197,10 @@ static int walk_dir(struct walk *walk, int parent, const char *name)
 		return -ENOMEM;
 	}
 	while (ret == 0 && (errno = 0, d = readdir(dir))) {
-		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    (parent == walk->root && !strcmp(name, ".") && index_leaves_out(d->d_name)))
+		if (leaves_out(d->d_name, is_top))
 			continue;
-		if (++walk->files % PROGRESS_EVERY == 0 && walk->progress)
-			walk->progress(walk->files, walk->tagged, walk->arg);
+		if (++walk->at.files % PROGRESS_EVERY == 0)
+			report(walk);
 		if (!look(walk, fd, d->d_name))
 			continue;
 		ret = names_add(&files, d->d_name);
@@ -195,7 +232,7 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 		return -errno;
 	ret = index_verify(walk.index);
 	if (ret == 0)
-		ret = index_generation_begin(walk.index, &generation);
+		ret = index_generation_begin(walk.index, walk.resume, &generation);
 	if (ret == 0)
 		ret = index_sync_file(walk.index, walk.root, NULL, 0);
 	if (ret == 0)
@@ -203,18 +240,30 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 	ret = end_batch(&walk) ?: ret;
 	if (ret == 0)
 		ret = walk.error ? -walk.error : index_generation_end(walk.index, generation);
-	if (walk.progress)
-		walk.progress(walk.files, walk.tagged, walk.arg);
+	report(&walk);
 	*damaged = ret == -EUCLEAN && !index_tree(walk.index);
 	index_close_failed(walk.index);
 	return ret;
 }
 
+static int rebuild_any(struct walk walk)
+{
+	bool damaged = false;
+	int ret;
+
+	if (walk.progress)
+		walk.at.total = count_names(walk.root, ".", true);
+	ret = rebuild(walk, 0, &damaged);
+	return damaged ? rebuild(walk, INDEX_RESET, &damaged) : ret;
+}
+
 int index_rebuild(int root, index_progress_fn progress, void *arg)
 {
-	struct walk walk = { .root = root, .progress = progress, .arg = arg };
-	bool damaged = false;
-	int ret = rebuild(walk, 0, &damaged);
+	return rebuild_any((struct walk){ .root = root, .progress = progress, .arg = arg });
+}
 
-	return damaged ? rebuild(walk, INDEX_RESET, &damaged) : ret;
+int index_rebuild_resume(int root, index_progress_fn progress, void *arg)
+{
+	return rebuild_any((struct walk){ .root = root, .progress = progress, .arg = arg,
+					  .resume = true });
 }

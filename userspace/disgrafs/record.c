@@ -423,6 +423,33 @@ static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 	return ret < 0 ? failed(index, -ret) : 0;
 }
 
+/*
+ * Of a walk that goes on with another, whether that recorded the file @fd with its name, and
+ * nothing of it changed since. Its rows are of this walk then. 1, 0 or -errno.
+ */
+static int pass_by(struct tagindex *index, int fd, const struct index_name *name)
+{
+	int64_t parent = 0, child = 0, id = 0;
+	struct stat st;
+	int ret;
+
+	if (!index->walk_began || fstat(fd, &st) < 0 || !st.st_nlink ||
+	    time_ns(&st.st_ctim) >= index->walk_began)
+		return 0;
+	ret = find_node(index, &st, &id);
+	if (ret > 0)
+		ret = dir_node(index, name->dir, &parent);
+	if (ret >= 0 && parent)
+		ret = run(index, ST_NAME_SEEN, parent, name->name, 0, index->walk_generation,
+			  &child);
+	if (ret <= 0 || child != id)
+		return ret < 0 ? ret : 0;
+	index->passed++;
+	ret = run(index, ST_NAME_ADD, parent, name->name, 0, id, NULL);
+	ret = ret < 0 ? ret : add_node(index, &st, &id);
+	return ret < 0 ? ret : 1;
+}
+
 int index_sync_file(struct tagindex *index, int fd, const struct index_name *names, size_t count)
 {
 	struct facts facts;
@@ -434,6 +461,10 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 	ret = index_batch_begin(index);
 	if (ret < 0)
 		return ret;
+	if (index->walking && count == 1)
+		ret = pass_by(index, fd, names);
+	if (ret)
+		return end(index, ret);
 	/* Only now, when nobody else can record something older. */
 	ret = read_facts(index, fd, &facts);
 	if (ret == 0) {

@@ -45,6 +45,17 @@ static void tag(const char *path, const char *tags)
 	close(fd);
 }
 
+/* Has the index look at @name, in the root. */
+static void record(const char *name)
+{
+	struct index_name at = { .dir = root, .name = name };
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(index_sync_file(idx, fd, &at, 1), 0);
+	close(fd);
+}
+
 static void names_changed(const char *path, const char *other)
 {
 	struct index_name names[2] = { { root, path }, { root, other } };
@@ -304,13 +315,57 @@ static void two_rebuilds(void **state)
 
 	(void)state;
 	assert_non_null(other);
-	assert_int_equal(index_generation_begin(idx, &first), 0);
-	assert_int_equal(index_generation_begin(other, &second), 0);
+	assert_int_equal(index_generation_begin(idx, false, &first), 0);
+	assert_int_equal(index_generation_begin(other, false, &second), 0);
 	assert_int_equal(index_generation_end(idx, first), 0);
 	assert_true(index_needs_rebuild(idx));
 	assert_int_equal(index_generation_end(other, second), 0);
 	assert_false(index_needs_rebuild(idx));
 	index_close(other);
+}
+
+static void keep_progress(const struct index_progress *at, void *arg)
+{
+	*(struct index_progress *)arg = *at;
+}
+
+/* A walk that stopped in the middle is gone on with, but not with what changed since. */
+static void resumed(void **state)
+{
+	struct index_progress at;
+	int64_t generation;
+
+	(void)state;
+	tag("changed", "t");
+	tag("same", "t");
+	tag("gone", "g");
+	tag("renamed", "r");
+	/* Times of files are those of the kernel's last tick. */
+	usleep(20000);
+	assert_int_equal(index_generation_begin(idx, false, &generation), 0);
+	record("changed");
+	record("same");
+	record("gone");
+	record("renamed");
+	usleep(20000);
+	assert_int_equal(setxattr("changed", TAGS_XATTR, "u", 1, 0), 0);
+	assert_int_equal(close(open("new", O_WRONLY | O_CREAT, 0600)), 0);
+	assert_int_equal(setxattr("new", TAGS_XATTR, "n", 1, 0), 0);
+	assert_int_equal(unlink("gone"), 0);
+	assert_int_equal(rename("renamed", "elsewhere"), 0);
+
+	assert_int_equal(index_rebuild_resume(root, keep_progress, &at), 0);
+	assert_int_equal(at.total, 4);
+	assert_int_equal(at.files, 4);
+	assert_int_equal(at.passed, 1);
+	FOUND("same;", "t");
+	FOUND("", "g");
+	FOUND("elsewhere;", "r");
+	FOUND("new;", "n");
+	FOUND("changed;", "u");
+	/* That one came to its end. */
+	assert_int_equal(index_rebuild_resume(root, keep_progress, &at), 0);
+	assert_int_equal(at.passed, 0);
 }
 
 static void damaged(void **state)
@@ -409,8 +464,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(intersections), TEST(directories), TEST(hard_links), TEST(reused_inode),
-		TEST(prefixes), TEST(kept),
-		TEST(hostile), TEST(deep), TEST(rebuilds), TEST(two_rebuilds), TEST(damaged),
+		TEST(prefixes), TEST(kept), TEST(hostile), TEST(deep), TEST(rebuilds),
+		TEST(two_rebuilds), TEST(resumed), TEST(damaged),
 		TEST(states), TEST(not_ours), TEST(threads),
 	};
 
