@@ -155,7 +155,9 @@ completion()
 	completed untag "$typed" 'back\\' -- 'back\slash' && completed untag "$typed" '"back' -- 'back\slash' &&
 	completed untag "$typed" "\$'two\\x20words" -- && completed untag "$typed" none -- || return
 	completed tag "$mnt/other" 'tw' -- two "two words" "tw ice" && completed tag "$mnt/other" 'tw\ ' -- "tw ice" &&
-	completed find -C "${mnt/\/mnt/\/\"mnt\"}" 'two\ ' -- "two words" || return
+	completed find -C "${mnt/\/mnt/\/\"mnt\"}" 'two\ ' -- '"two words"' && completed find -C "$mnt" two -- two '"two words"' &&
+	completed warm -C "$mnt" '\"two' -- '"two words"' && completed find -C "$mnt" back -- '"back\\slash"' &&
+	is "$f" disgrafs find -C "$mnt" '"back\\slash"' && is "$f" disgrafs find -C "$mnt" '"two words"' || return
 	setfattr -n user.disgrafs.auto -v "big one,b'g,-no,small" "$f" &&
 	completed accept "$typed" b -- "big one" "b'g" && completed refuse "$typed" 'big\ ' -- "big one" || return
 	disgrafs link "$f" 'is like' "$mnt/other" && disgrafs link "$f" 'is\a=b' "$mnt/other" &&

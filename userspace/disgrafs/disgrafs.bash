@@ -31,16 +31,28 @@ _disgrafs_unquote()
 	done
 }
 
+# What the word $1 is in an expression, in EXPR: with quotes, if it needs them there.
+_disgrafs_in_expression()
+{
+	EXPR=$1
+	[[ ! $1 =~ [][:space:]\(\)\"\'\\:*?[] && ! ${1,,} =~ ^(and|or|not)$ ]] || EXPR='"'${1//[\\\"]/\\&}'"'
+}
+
 # Adds what of standard input, words with NUL behind them, begins as the word $1, with the
-# quotes that it needs behind one that is open.
+# quotes that it needs behind one that is open; with $2, those that it needs in an expression.
 _disgrafs_words()
 {
-	local REPLY QUOTE word
+	local REPLY QUOTE EXPR word raw
 
 	_disgrafs_unquote "$1"
 	[[ $1 == "$QUOTE"* ]] || return
 	while IFS= read -r -d '' word; do
-		[[ $word == "$REPLY"* && $word != *$'\n'* ]] || continue
+		raw=$word
+		if [ -n "${2-}" ]; then
+			_disgrafs_in_expression "$word"
+			word=$EXPR
+		fi
+		[[ ($word == "$REPLY"* || $raw == "$REPLY"*) && $word != *$'\n'* ]] || continue
 		case $QUOTE in
 		\') word=${word//\'/"'\\''"} ;;
 		'"') word=$(sed 's/[\\"$`]/\\&/g' <<<"$word") ;;
@@ -50,13 +62,14 @@ _disgrafs_words()
 	done
 }
 
-# The tags of the tree that the directory $1 is in, for the word $2.
+# The tags of the tree that the directory $1 is in, for the word $2, with $3 of an expression.
 _disgrafs_tags()
 {
 	local REPLY QUOTE tag
 
 	_disgrafs_unquote "$2"
-	_disgrafs_words "$2" < <(disgrafs tags -0 -C "$1" -P "$REPLY" 2>/dev/null |
+	[ -z "${3-}" ] || REPLY=${REPLY#\"} REPLY=${REPLY//\\/}
+	_disgrafs_words "$2" "${3-}" < <(disgrafs tags -0 -C "$1" -P "$REPLY" 2>/dev/null |
 		while IFS= read -r -d '' tag; do
 			# "  COUNT TAG"
 			tag=${tag#"${tag%%[! ]*}"}
@@ -130,7 +143,7 @@ _disgrafs()
 	done
 	case $command in
 	find|warm)
-		_disgrafs_tags "$dir" "$cur"
+		_disgrafs_tags "$dir" "$cur" expression
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
 			'and or not tag: name: path: type: size: mtime: link: linked: hash: text:
 			title: author: artist: album: genre: camera: taken: pages: year: length: fact:
