@@ -98,6 +98,13 @@ test_failed()
 	sed 's/^/# daemon: /' "$dir/daemon.log" 2>/dev/null
 }
 
+# chosen NAME: TEST=REGEX in the environment has all tests skipped but those with that in
+# their name.
+chosen()
+{
+	[ -z "${TEST-}" ] || [[ $1 =~ $TEST ]] || { ktap_test_skip "$variant: $1"; return 1; }
+}
+
 # serve_each COMMAND...: in each variant, with $variant and $options, of an empty $low.
 serve_each()
 {

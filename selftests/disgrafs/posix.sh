@@ -161,6 +161,7 @@ both()
 {
 	local name=$1 native=$dir/seen/native.${1//[^a-zA-Z]/}
 
+	chosen "$name" || return
 	shift
 	if [ ! -e "$native.tree" ]; then
 		step "$native.out" "$dir/native" "$dir/native" "$@"

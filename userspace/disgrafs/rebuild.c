@@ -19,7 +19,7 @@
 
 /* Files a transaction: others wait no longer than that takes. */
 #define BATCH 256
-#define PROGRESS_EVERY 1000
+#define PROGRESS_EVERY 200
 
 struct walk {
 	struct tagindex *index;
