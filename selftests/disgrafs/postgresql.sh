@@ -11,5 +11,5 @@ pg_needed
 trap 'pg_end; cleanup' EXIT
 pg_init main && pg_start main || ktap_exit_fail_msg "PostgreSQL does not start"
 # What both databases do in one way is tested with the other; unit-postgresql is about the rest.
-default='tags are set|find expressions$|links follow|check finds|reindex finds'
+default='tags are set|find expressions$|check finds'
 DATABASE=$(pg_uri main) SCRATCH=$dir VARIANTS=${VARIANTS%% *} TEST=${TEST-$default} "$here/tags.sh"
