@@ -833,6 +833,16 @@ int index_generation_begin(struct tagindex *index, bool resume, int64_t *generat
 	return end(index, ret);
 }
 
+int index_generation_give_up(struct tagindex *index)
+{
+	int ret = index_batch_begin(index);
+
+	if (ret < 0)
+		return ret;
+	index->walking = false;
+	return end(index, meta_set(index, "walk_began", 0));
+}
+
 int index_generation_end(struct tagindex *index, int64_t generation)
 {
 	int ret = index_batch_begin(index);

@@ -303,6 +303,8 @@ int index_forget_facts(struct tagindex *index);
  */
 int index_generation_begin(struct tagindex *index, bool resume, int64_t *generation);
 int index_generation_end(struct tagindex *index, int64_t generation);
+/* Instead, if something could not be looked at: nothing is dropped, and nobody goes on with it. */
+int index_generation_give_up(struct tagindex *index);
 /* How many files were passed by. */
 uint64_t index_passed(const struct tagindex *index);
 

@@ -239,7 +239,10 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 		ret = walk_dir(&walk, walk.root, ".");
 	ret = end_batch(&walk) ?: ret;
 	if (ret == 0)
-		ret = walk.error ? -walk.error : index_generation_end(walk.index, generation);
+		ret = walk.error ? index_generation_give_up(walk.index) :
+				   index_generation_end(walk.index, generation);
+	if (ret == 0)
+		ret = -walk.error;
 	report(&walk);
 	*damaged = ret == -EUCLEAN && !index_tree(walk.index);
 	index_close_failed(walk.index);
