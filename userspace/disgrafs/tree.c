@@ -263,8 +263,8 @@ static struct tagindex *open_index(const struct tree *tree, const char **error)
 	index = index_open(tree->lower, INDEX_READ);
 	if (index) {
 		if (index_state(index) & INDEX_STALE)
-			fprintf(stderr, "disgrafs: %s: the index may be out of date; see 'disgrafs reindex'\n",
-				tree->path);
+			fprintf(stderr, "disgrafs: %s: the index may be out of date; %s\n", tree->path,
+				tree->mounted ? "it is being rebuilt" : "see 'disgrafs reindex'");
 		return index;
 	}
 	*error = index_error(NULL);
