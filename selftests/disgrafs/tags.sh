@@ -1036,8 +1036,8 @@ print("locked", flush=True)
 sys.stdin.read()' "$low/.disgrafs/index.db"
 	pid=$COPROC_PID in=${COPROC[1]}
 	read -r line <&"${COPROC[0]}" && [ "$line" = locked ] &&
-		disgrafs tag "$mnt/f" t && mv "$mnt/f" "$mnt/d/f" && is t disgrafs tags "$mnt/d/f" &&
-		[ -e "$low/.disgrafs/stale" ] && it_is_said "the index is out of date"
+		mv "$mnt/f" "$mnt/d/f" && within 20 it_is_said "locked: the index is out of date" &&
+		disgrafs tag "$mnt/d/f" t && is t disgrafs tags "$mnt/d/f" && [ -e "$low/.disgrafs/stale" ]
 	status=$?
 	exec {in}>&-
 	wait "$pid"
