@@ -691,17 +691,8 @@ int follow(struct tagindex *index)
 			     index->writable ? INDEX_WRITE : INDEX_READ;
 	struct tagindex *now;
 	int ret = 0;
-	bool lost;
 
-	if (index->shared || index->depth)
-		return 0;
-	lost = sqlite_index_is_lost(index);
-	/* Others do not see what is in the log, and what is left is no index without it. */
-	if (!lost && index->serving && sqlite_index_log_is_lost(index)) {
-		sqlite_index_remove(index);
-		lost = true;
-	}
-	if (!lost)
+	if (index->shared || index->depth || !sqlite_index_is_lost(index))
 		return 0;
 	/* One that begins in the middle would lack the rest. */
 	now = index->walking ? NULL : index_open(index->root, flags);
@@ -739,6 +730,9 @@ int index_follow(struct tagindex *index)
 	int ret;
 
 	pthread_mutex_lock(&index->lock);
+	/* Others do not see what is in the log, and what is left is no index without it. */
+	if (index->serving && sqlite_index_log_is_lost(index))
+		sqlite_index_remove(index);
 	ret = follow(index);
 	pthread_mutex_unlock(&index->lock);
 	return ret;

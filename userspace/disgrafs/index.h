@@ -314,8 +314,11 @@ uint64_t index_passed(const struct tagindex *index);
  * looked at, the rest is, and the index stays stale. index_error(NULL) has the sentence.
  */
 int index_rebuild(int root, index_progress_fn progress, void *arg);
-/* The same, going on where one stopped that did not come to its end. */
-int index_rebuild_resume(int root, index_progress_fn progress, void *arg);
+/*
+ * The same, going on where one stopped that did not come to its end. @count: the names first,
+ * so that there is a total.
+ */
+int index_rebuild_resume(int root, bool count, index_progress_fn progress, void *arg);
 
 /* What index_check() found. */
 struct index_check {

@@ -189,7 +189,7 @@ void sqlite_index_remove(struct tagindex *index);
 bool sqlite_index_exists(const struct tagindex *index);
 /* Its file is not at its path, or empty. */
 bool sqlite_index_is_lost(struct tagindex *index);
-/* Its write-ahead log is not, which we write to. */
+/* That is there, but not the write-ahead log that we write to. */
 bool sqlite_index_log_is_lost(struct tagindex *index);
 /* The database is another handle's. */
 void sqlite_index_adopt(struct tagindex *index);

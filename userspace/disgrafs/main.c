@@ -260,7 +260,7 @@ static int cmd_reindex(const struct options *opt, int argc, char *argv[])
 		tree_close(&tree);
 		return fail(dir, "the lower directory of this mount cannot be reached from here");
 	}
-	ret = index_rebuild_resume(tree.lower, progress, &p);
+	ret = index_rebuild_resume(tree.lower, p.show, progress, &p);
 	if (p.show)
 		fputc('\n', stderr);
 	if (p.at.passed && !opt->json)

@@ -252,11 +252,8 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 static int rebuild_any(struct walk walk)
 {
 	bool damaged = false;
-	int ret;
+	int ret = rebuild(walk, 0, &damaged);
 
-	if (walk.progress)
-		walk.at.total = count_names(walk.root, ".", true);
-	ret = rebuild(walk, 0, &damaged);
 	return damaged ? rebuild(walk, INDEX_RESET, &damaged) : ret;
 }
 
@@ -265,8 +262,9 @@ int index_rebuild(int root, index_progress_fn progress, void *arg)
 	return rebuild_any((struct walk){ .root = root, .progress = progress, .arg = arg });
 }
 
-int index_rebuild_resume(int root, index_progress_fn progress, void *arg)
+int index_rebuild_resume(int root, bool count, index_progress_fn progress, void *arg)
 {
 	return rebuild_any((struct walk){ .root = root, .progress = progress, .arg = arg,
+					  .at.total = count ? count_names(root, ".", true) : 0,
 					  .resume = true });
 }

@@ -244,7 +244,7 @@ bool sqlite_index_log_is_lost(struct tagindex *index)
 {
 	struct stat st;
 
-	if (!index->log_ino)
+	if (!index->log_ino || sqlite_index_is_lost(index))
 		return false;
 	if (fstatat(index->dir, LOG_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT;

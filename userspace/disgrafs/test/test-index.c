@@ -354,7 +354,7 @@ static void resumed(void **state)
 	assert_int_equal(unlink("gone"), 0);
 	assert_int_equal(rename("renamed", "elsewhere"), 0);
 
-	assert_int_equal(index_rebuild_resume(root, keep_progress, &at), 0);
+	assert_int_equal(index_rebuild_resume(root, true, keep_progress, &at), 0);
 	assert_int_equal(at.total, 4);
 	assert_int_equal(at.files, 4);
 	assert_int_equal(at.passed, 1);
@@ -364,7 +364,7 @@ static void resumed(void **state)
 	FOUND("new;", "n");
 	FOUND("changed;", "u");
 	/* That one came to its end. */
-	assert_int_equal(index_rebuild_resume(root, keep_progress, &at), 0);
+	assert_int_equal(index_rebuild_resume(root, true, keep_progress, &at), 0);
 	assert_int_equal(at.passed, 0);
 }
 
