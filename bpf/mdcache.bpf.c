@@ -269,10 +269,16 @@ struct {
 /* Not to be known by daemons, which choose nodeids. */
 __u64 seed;
 
-/* The seed multiplies: what is only added is the same on both sides of a collision. */
+/*
+ * The seed multiplies: what is only added is the same on both sides of a collision. Halves
+ * are folded between the two products: as one product they send nodeids that follow each
+ * other, with one seed in fifty, to few sets.
+ */
 static __always_inline __u64 mix(__u64 a, __u64 b)
 {
-	return (a ^ (b * (seed | 1))) * 0xff51afd7ed558ccdULL;
+	__u64 h = a ^ (b * (seed | 1));
+
+	return (h ^ h >> 32) * 0xff51afd7ed558ccdULL;
 }
 
 static __always_inline __u64 *node_slot(__u64 conn, __u64 nodeid)

@@ -5,7 +5,7 @@ import ctypes
 import os
 import struct
 
-LOOKUP_ELEM, UPDATE_ELEM, OBJ_GET, OBJ_GET_INFO_BY_FD = 1, 2, 7, 15
+LOOKUP_ELEM, UPDATE_ELEM, OBJ_GET, GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 1, 2, 7, 14, 15
 SYS_BPF = 321
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -16,6 +16,11 @@ def bpf(command, attr):
     if ret < 0:
         raise OSError(ctypes.get_errno(), "bpf")
     return ret
+
+
+def by_id(number):
+    """A descriptor of the map with that id."""
+    return bpf(GET_FD_BY_ID, struct.pack("I", number))
 
 
 class Map:
