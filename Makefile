@@ -63,7 +63,7 @@ bench-plot:
 
 bench-profile:
 	@[ -n "$(OP)" ] || { echo 'make bench-profile OP=stat: which operation?' >&2; exit 2; }
-	KERNEL=$(or $(KERNEL),6.12) OP=$(OP) selftests/bench/run
+	KERNEL=$(or $(KERNEL),6.12) OP=$(OP) ALL=$(ALL) selftests/bench/run
 
 clean:
 	if [ -e $(KDIR)/Makefile ]; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
@@ -90,7 +90,8 @@ help:
 	@echo '                  bar is not met'
 	@echo '  bench-plot      draws that: build/bench/KERNEL/SUITE.svg'
 	@echo '  bench-profile   which functions of the kernel the instructions of OP= are in, on'
-	@echo '                  ext4 and with the module'
+	@echo '                  ext4 and with the module; with ALL=1 those of the daemon and'
+	@echo '                  of other threads too'
 	@echo '  check           unit, style, vm, bars and kernel, then one line of totals'
 	@echo '  check-unit      unit tests of the programs, with sanitizers'
 	@echo '  check-style     checkpatch and sparse'

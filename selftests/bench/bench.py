@@ -8,8 +8,9 @@ their bars (after ops). Prints a line of JSON for each suite
 and again as it grows; progress goes to standard
 error.
 
-bench.py --profile OPERATION [CONFIGURATION...]: the same for that operation, on ext4 and
-with the module, or as told."""
+bench.py --profile OPERATION [--all] [CONFIGURATION...]: the same for that operation, on ext4
+and with the module, or as told; with --all also of the daemon and whoever else ran meanwhile,
+and in user space."""
 
 import argparse
 import json
@@ -37,32 +38,34 @@ def load_module():
         run("extfusectl", "policy", "load", "mdcache")
 
 
-def functions(text, times):
-    """What `profile` prints, so many times as much."""
+def functions(text, times, count):
+    """What `profile` prints, so many times as much, of the first functions."""
     rows = [(name, round(float(cost) * times, 1)) for cost, name in
             re.findall(r"^ *([\d.]+) +[\d.]+%  (.*)$", text, re.MULTILINE)]
-    return {"total": rows[0][1], "functions": [{"name": n, "cost": c} for n, c in rows[1:16]]}
+    return {"total": rows[0][1], "where": rows[0][0].split(":")[0],
+            "functions": [{"name": n, "cost": c} for n, c in rows[1:count + 1]]}
 
 
-def profile(configuration, operation):
+def profile(configuration, operation, options=()):
     say(f"profile: {operation}: {configuration.name}")
     # so many that what ops prepares does not count, but not a gigabyte
     made = PROFILED_CALLS // (16 if "-1m" in operation else 1)
     with served(configuration):
-        done = subprocess.run((f"{HERE}/profile", str(made), f"{HERE}/ops", MOUNT, str(made),
-                               operation), check=True, stdout=subprocess.PIPE,
+        done = subprocess.run((f"{HERE}/profile", *options, str(made), f"{HERE}/ops", MOUNT,
+                               str(made), operation), check=True, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
     # of calls that cost much ops makes fewer
     fewer = made / result_of(done.stdout, {}).get("calls", made)
     return {"name": configuration.name, "operation": operation,
-            **functions(done.stderr, fewer)}
+            **functions(done.stderr, fewer, 80 if options else 15)}
 
 
-def profile_suite(wanted):
-    """wanted: (operation, name of configuration)"""
+def profile_suite(wanted, options=()):
+    """wanted: (operation, name of configuration); options: of profile"""
     by_name = {c.name: c for c in available()}
     yield {"suite": "profile", "unit": "instructions", "calls": PROFILED_CALLS,
-           "configurations": [profile(by_name[name], operation) for operation, name in wanted]}
+           "configurations": [profile(by_name[name], operation, options)
+                              for operation, name in wanted]}
 
 
 def missed(ops):
@@ -98,6 +101,7 @@ def main():
     parser.add_argument("-c", "--calls", type=int, default=40)
     parser.add_argument("--only", help="a pattern of configurations, besides ext4")
     parser.add_argument("--profile", metavar="OPERATION")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
 
@@ -110,7 +114,7 @@ def main():
     if args.profile:
         load_module()
         pairs = [(args.profile, name) for name in args.names or (NATIVE, TTL0, OWN)]
-        show(profile_suite(pairs))
+        show(profile_suite(pairs, ("-a",) if args.all else ()))
         return len(failures) > 0
     ops = None
     for suite in args.names:

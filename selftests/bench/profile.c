@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * profile CALLS COMMAND [ARG...]: where COMMAND, which makes CALLS calls, spends its
- * time in the kernel.
+ * profile [-a] CALLS COMMAND [ARG...]: where COMMAND, which makes CALLS calls, spends its
+ * time in the kernel; with -a, where each thread of the machine does meanwhile, in user
+ * space too.
  *
- * Samples COMMAND by the CPU clock and prints, on standard error, kernel functions
- * with nanoseconds a call and their share in percent, most expensive first. In a
- * guest that counts instructions a nanosecond is an instruction.
+ * Samples by the CPU clock and prints, on standard error, kernel functions with
+ * nanoseconds a call and their share in percent, most expensive first; with -a after the
+ * name of the program that was in them, "(user)" for what is not in the kernel, and before
+ * them the sum of each program. In a guest that counts instructions a nanosecond is an
+ * instruction. -a is about the first processor: such a guest has one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,13 +29,28 @@
 
 struct symbol {
 	uint64_t address;
-	unsigned int samples;
 	char name[64];
 };
 
 static struct symbol *symbols;
 static size_t nr_symbols;
-static unsigned int total;
+
+struct sample {
+	uint64_t ip;		/* 0: in user space */
+	uint32_t tid;		/* 0: not asked for */
+};
+
+static struct sample *samples;
+static size_t nr_samples, room_samples;
+
+/* What samples have in common. */
+struct row {
+	char name[96];
+	unsigned int samples;
+};
+
+static struct row *rows;
+static size_t nr_rows;
 
 static int by_address(const void *a, const void *b)
 {
@@ -40,9 +59,16 @@ static int by_address(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
 static int by_samples(const void *a, const void *b)
 {
-	const struct symbol *x = a, *y = b;
+	const struct row *x = a, *y = b;
 
 	return x->samples < y->samples ? 1 : x->samples > y->samples ? -1 : 0;
 }
@@ -77,7 +103,7 @@ static int read_symbols(void)
 	return 0;
 }
 
-static void count(uint64_t ip)
+static const char *symbol_of(uint64_t ip)
 {
 	size_t low = 0, high = nr_symbols;
 
@@ -89,61 +115,158 @@ static void count(uint64_t ip)
 		else
 			high = mid;
 	}
-	symbols[low].samples++;
-	total++;
+	return symbols[low].name;
 }
 
-static uint64_t *ips;
-static size_t nr_ips, room_ips;
-
-static void keep(uint64_t ip)
+/* The name of the program that thread @tid is in, without a kernel worker's numbers. */
+static const char *program_of(uint32_t tid, pid_t child, const char *command)
 {
-	if (nr_ips == room_ips) {
-		room_ips = room_ips ? 2 * room_ips : 1 << 16;
-		ips = realloc(ips, room_ips * sizeof(*ips));
-		if (!ips)
+	static char name[32];
+	static uint32_t last;
+	char path[32];
+	FILE *f;
+
+	if (tid == (uint32_t)child)
+		return command;
+	if (tid == last)
+		return name;
+	last = tid;
+	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%31[^\n/]", name) != 1)
+		strcpy(name, "ended");
+	if (f)
+		fclose(f);
+	return name;
+}
+
+static void add_row(const char *program, const char *function)
+{
+	struct row *row = &rows[nr_rows++];
+
+	row->samples = 1;
+	snprintf(row->name, sizeof(row->name), "%s%s%s", program, *program && *function ? ": " : "",
+		 function);
+}
+
+/* Rows of the same name become one. */
+static void add_up(void)
+{
+	size_t i, last = 0;
+
+	if (!nr_rows)
+		return;
+	qsort(rows, nr_rows, sizeof(*rows), by_name);
+	for (i = 1; i < nr_rows; i++) {
+		if (strcmp(rows[i].name, rows[last].name))
+			rows[++last] = rows[i];
+		else
+			rows[last].samples++;
+	}
+	nr_rows = last + 1;
+	qsort(rows, nr_rows, sizeof(*rows), by_samples);
+}
+
+/* Those that are more than 2 in 1000. */
+static void print_rows(int calls)
+{
+	size_t i;
+
+	add_up();
+	for (i = 0; i < nr_rows && rows[i].samples * 500 > nr_samples; i++)
+		fprintf(stderr, "%9.1f  %6.2f%%  %s\n",
+			(double)rows[i].samples * PERIOD_NS / calls,
+			100.0 * rows[i].samples / nr_samples, rows[i].name);
+	nr_rows = 0;
+}
+
+static void keep(uint64_t ip, uint32_t tid)
+{
+	if (nr_samples == room_samples) {
+		room_samples = room_samples ? 2 * room_samples : 1 << 16;
+		samples = realloc(samples, room_samples * sizeof(*samples));
+		if (!samples)
 			exit(1);
 	}
-	ips[nr_ips++] = ip;
+	samples[nr_samples++] = (struct sample){ ip, tid };
 }
 
-static void drain(struct perf_event_mmap_page *ring)
+static uint64_t word(const char *data, uint64_t at)
 {
-	size_t size = RING_PAGES * (size_t)sysconf(_SC_PAGESIZE);
+	return *(const uint64_t *)(data + at % (RING_PAGES * (size_t)sysconf(_SC_PAGESIZE)));
+}
+
+/* Records are multiples of 8 bytes: ip and tid follow the header, maybe wrapped. */
+static void drain(struct perf_event_mmap_page *ring, bool all)
+{
 	const char *data = (const char *)ring + sysconf(_SC_PAGESIZE);
 	uint64_t head = __atomic_load_n(&ring->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->data_tail;
 
 	while (tail < head) {
-		const struct perf_event_header *h = (const void *)(data + tail % size);
+		uint64_t first = word(data, tail), at = tail + sizeof(struct perf_event_header);
+		struct perf_event_header h;
+		bool user;
 
-		/* records are multiples of 8 bytes; the ip follows the header, maybe wrapped */
-		if (h->type == PERF_RECORD_SAMPLE)
-			keep(*(const uint64_t *)(data + (tail + sizeof(*h)) % size));
-		tail += h->size;
+		memcpy(&h, &first, sizeof(h));
+		user = (h.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_USER;
+		if (h.type == PERF_RECORD_SAMPLE)
+			keep(user ? 0 : word(data, at), all ? word(data, at + 8) >> 32 : 0);
+		tail += h.size;
 	}
 	__atomic_store_n(&ring->data_tail, tail, __ATOMIC_RELEASE);
 }
 
-int main(int argc, char **argv)
+/* Begins to count when the child executes its command; with @all, at once. */
+static int open_event(pid_t child, bool all)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = PERIOD_NS,
-		.sample_type = PERF_SAMPLE_IP,
-		.disabled = 1,
-		.enable_on_exec = 1,
-		.exclude_user = 1,
+		.sample_type = PERF_SAMPLE_IP | (all ? PERF_SAMPLE_TID : 0),
+		.disabled = !all,
+		.enable_on_exec = !all,
+		.exclude_user = !all,
+		.exclude_idle = 1,
 	};
-	struct perf_event_mmap_page *ring;
-	int fd, go[2], status = 0, calls = argc > 2 ? atoi(argv[1]) : 0;
-	pid_t child;
+
+	return syscall(SYS_perf_event_open, &attr, all ? -1 : child, all ? 0 : -1, -1,
+		       PERF_FLAG_FD_CLOEXEC);
+}
+
+static void report(int calls, bool all, pid_t child, const char *command)
+{
+	const char *base = strrchr(command, '/') ? strrchr(command, '/') + 1 : command;
 	size_t i;
 
+	fprintf(stderr, "%9.1f  100.00%%  in %s: %zu samples\n",
+		(double)nr_samples * PERIOD_NS / calls, all ? "all" : "the kernel", nr_samples);
+	rows = calloc(nr_samples ?: 1, sizeof(*rows));
+	if (!rows)
+		exit(1);
+	for (i = 0; all && i < nr_samples; i++)
+		add_row(program_of(samples[i].tid, child, base), "");
+	print_rows(calls);
+	for (i = 0; i < nr_samples; i++)
+		add_row(all ? program_of(samples[i].tid, child, base) : "",
+			samples[i].ip ? symbol_of(samples[i].ip) : "(user)");
+	print_rows(calls);
+}
+
+int main(int argc, char **argv)
+{
+	bool all = argc > 1 && !strcmp(argv[1], "-a");
+	struct perf_event_mmap_page *ring;
+	int fd, go[2], status = 0, calls;
+	pid_t child;
+
+	argv += all;
+	argc -= all;
+	calls = argc > 2 ? atoi(argv[1]) : 0;
 	if (calls < 1) {
-		fprintf(stderr, "usage: profile CALLS COMMAND [ARG...]\n");
+		fprintf(stderr, "usage: profile [-a] CALLS COMMAND [ARG...]\n");
 		return 2;
 	}
 	if (pipe(go))
@@ -160,7 +283,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "profile: %s: %s\n", argv[2], strerror(errno));
 		_exit(127);
 	}
-	fd = syscall(SYS_perf_event_open, &attr, child, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = open_event(child, all);
 	if (fd < 0) {
 		fprintf(stderr, "profile: perf_event_open: %s\n", strerror(errno));
 		return 1;
@@ -174,22 +297,14 @@ int main(int argc, char **argv)
 	close(go[0]);
 	close(go[1]);
 	while (!waitpid(child, &status, WNOHANG)) {
-		drain(ring);
+		drain(ring, all);
 		usleep(50000);
 	}
-	drain(ring);
+	drain(ring, all);
 	if (read_symbols()) {
 		fprintf(stderr, "profile: /proc/kallsyms: %s\n", strerror(errno));
 		return 1;
 	}
-	for (i = 0; i < nr_ips; i++)
-		count(ips[i]);
-	qsort(symbols, nr_symbols, sizeof(*symbols), by_samples);
-	fprintf(stderr, "%9.1f  100.00%%  in the kernel: %u samples\n",
-		(double)total * PERIOD_NS / calls, total);
-	for (i = 0; i < nr_symbols && symbols[i].samples * 500 > total; i++)
-		fprintf(stderr, "%9.1f  %6.2f%%  %s\n",
-			(double)symbols[i].samples * PERIOD_NS / calls,
-			100.0 * symbols[i].samples / total, symbols[i].name);
+	report(calls, all, child, argv[2]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
