@@ -4,13 +4,12 @@
 FUSE daemons as they are, and with the module. Suites: ops, jobs, fio, mem, which need
 a guest that counts instructions; threads, which needs one with four CPUs; profile: which
 functions of the kernel the instructions of those operations are in that do not meet
-their bars (after ops). Prints a line of JSON for each suite
-and again as it grows; progress goes to standard
-error.
+their bars (after ops). Prints a line of JSON for each suite and again as it grows; progress
+goes to standard error.
 
-bench.py --profile OPERATION [--all] [CONFIGURATION...]: the same for that operation, on ext4
-and with the module, or as told; with --all also of the daemon and whoever else ran meanwhile,
-and in user space."""
+bench.py [-c CALLS] --profile OPERATION [--all] [CONFIGURATION...]: the same for that
+operation, on ext4 and with the module, or as told; with --all also of the daemon and
+whoever else ran meanwhile, and in user space."""
 
 import argparse
 import json
@@ -29,6 +28,7 @@ from calls import result_of
 from mounts import HERE, LL_TTL0, MOUNT, NATIVE, OWN, TTL0, available, make_lower, run, say, \
     served
 
+CALLS = 40
 PROFILED_CALLS = 16000
 
 
@@ -46,10 +46,8 @@ def functions(text, times, count):
             "functions": [{"name": n, "cost": c} for n, c in rows[1:count + 1]]}
 
 
-def profile(configuration, operation, options=()):
+def profile(configuration, operation, made, options=()):
     say(f"profile: {operation}: {configuration.name}")
-    # so many that what ops prepares does not count, but not a gigabyte
-    made = PROFILED_CALLS // (16 if "-1m" in operation else 1)
     with served(configuration):
         done = subprocess.run((f"{HERE}/profile", *options, str(made), f"{HERE}/ops", MOUNT,
                                str(made), operation), check=True, stdout=subprocess.PIPE,
@@ -60,11 +58,16 @@ def profile(configuration, operation, options=()):
             **functions(done.stderr, fewer, 80 if options else 15)}
 
 
-def profile_suite(wanted, options=()):
-    """wanted: (operation, name of configuration); options: of profile"""
+def profile_suite(wanted, made=None, options=()):
+    """wanted: (operation, name of configuration); made: so many calls; options: of profile"""
     by_name = {c.name: c for c in available()}
-    yield {"suite": "profile", "unit": "instructions", "calls": PROFILED_CALLS,
-           "configurations": [profile(by_name[name], operation, options)
+
+    def calls_of(operation):
+        # so many that what ops prepares does not count, but not a gigabyte
+        return made or PROFILED_CALLS // (16 if "-1m" in operation else 1)
+
+    yield {"suite": "profile", "unit": "instructions", "calls": made or PROFILED_CALLS,
+           "configurations": [profile(by_name[name], operation, calls_of(operation), options)
                               for operation, name in wanted]}
 
 
@@ -98,7 +101,7 @@ def show(suite):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("-c", "--calls", type=int, default=40)
+    parser.add_argument("-c", "--calls", type=int)
     parser.add_argument("--only", help="a pattern of configurations, besides ext4")
     parser.add_argument("--profile", metavar="OPERATION")
     parser.add_argument("--all", action="store_true")
@@ -114,19 +117,20 @@ def main():
     if args.profile:
         load_module()
         pairs = [(args.profile, name) for name in args.names or (NATIVE, TTL0, OWN)]
-        show(profile_suite(pairs, ("-a",) if args.all else ()))
+        show(profile_suite(pairs, args.calls, ("-a",) if args.all else ()))
         return len(failures) > 0
+    made = args.calls or CALLS
     ops = None
     for suite in args.names:
         if suite == "ops":
-            ops = show(calls.suite(configurations, args.calls, load_module))
+            ops = show(calls.suite(configurations, made, load_module))
             continue
         load_module()
         with_module = [c for c in configurations if "no module loaded" not in c.name]
         show({"jobs": lambda: jobs.suite(with_module),
               "fio": lambda: fio.suite(with_module),
               "mem": lambda: mem.suite(with_module),
-              "threads": lambda: calls.threads_suite(with_module, args.calls),
+              "threads": lambda: calls.threads_suite(with_module, made),
               "profile": lambda: profile_suite(missed(ops))}[suite]())
     say("done")
     return len(failures) > 0
