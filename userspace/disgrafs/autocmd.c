@@ -113,12 +113,15 @@ static int change_file(const struct options *opt, char *argv[], int argc, bool a
 {
 	const char *file = argv[0], *error = NULL;
 	struct both tags = { };
+	const char *there;
+	char locked[32];
 	int lock, ret, i;
 
 	lock = tree_lock(file);
-	ret = tags_read(&tags.own, file);
+	there = tree_locked(lock, file, locked);
+	ret = tags_read(&tags.own, there);
 	if (ret == 0)
-		ret = tags_read_xattr(&tags.automatic, file, AUTO_XATTR);
+		ret = tags_read_xattr(&tags.automatic, there, AUTO_XATTR);
 	if (ret == 0 && opt->all)
 		ret = change_all(&tags, accept);
 	for (i = 1; i < argc && ret == 0; i++) {

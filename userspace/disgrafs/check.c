@@ -96,7 +96,7 @@ static int read_attributes(int fd, struct attributes *attributes)
 	ret = tags_read(&attributes->tags, path);
 	if (ret == 0)
 		ret = tags_read_xattr(&attributes->automatic, path, AUTO_XATTR);
-	return ret ?: links_read(&attributes->links, path);
+	return ret ?: links_read_few(&attributes->links, path);
 }
 
 static void free_attributes(struct attributes *attributes)

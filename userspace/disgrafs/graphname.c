@@ -40,12 +40,14 @@ static int hex(char c)
 	return -1;
 }
 
-int graphname_decode(char *tag, const char *name)
+int graphname_decode(char tag[GRAPH_NAME_MAX + 1], const char *name)
 {
 	char again[GRAPH_NAME_MAX + 1];
 	const char *in = name;
 	char *out = tag;
 
+	if (strlen(name) > GRAPH_NAME_MAX)
+		return -ENAMETOOLONG;
 	while (*in) {
 		if (*in == '%') {
 			if (hex(in[1]) < 0 || hex(in[2]) < 0 || (!hex(in[1]) && !hex(in[2])))

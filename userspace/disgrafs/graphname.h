@@ -14,8 +14,8 @@
 
 /* Returns 0, or -ENAMETOOLONG: such a tag has no directory. */
 int graphname_encode(char name[GRAPH_NAME_MAX + 1], const char *tag);
-/* Returns 0, or -ENOENT: no tag is encoded like that. @tag: as long as @name. */
-int graphname_decode(char *tag, const char *name);
+/* Returns 0, -ENOENT: no tag is encoded like that, or -ENAMETOOLONG: FUSE has longer names. */
+int graphname_decode(char tag[GRAPH_NAME_MAX + 1], const char *name);
 
 /*
  * @name with %2F, %25, %2C and %2E replaced, which is all that is special in the

@@ -92,10 +92,11 @@ static int change_links(const struct options *opt, const struct tree *tree, char
 {
 	const char *file = argv[0], *relation = argv[1], *error = NULL;
 	struct links links;
+	char locked[32];
 	int lock, ret, i;
 
 	lock = tree_lock(file);
-	ret = links_read(&links, file);
+	ret = links_read(&links, tree_locked(lock, file, locked));
 	if (ret < 0)
 		ret = fail(file, "%s", strerror(-ret));
 	for (i = 0; opt->all && ret == 0 && (size_t)i < links.count; i++) {

@@ -91,10 +91,11 @@ int links_add(struct links *links, const char *relation, const char *path, const
 		*there = new;
 		return 0;
 	}
-	grown = reallocarray(links->link, links->count + 1, sizeof(*grown));
+	grown = links->count == LINKS_MAX ? NULL :
+		reallocarray(links->link, links->count + 1, sizeof(*grown));
 	if (!grown) {
 		link_free(&new);
-		return -ENOMEM;
+		return links->count == LINKS_MAX ? -E2BIG : -ENOMEM;
 	}
 	links->link = grown;
 	grown[links->count++] = new;
@@ -226,6 +227,13 @@ int links_read(struct links *links, const char *path)
 	return ret;
 }
 
+int links_read_few(struct links *links, const char *path)
+{
+	int ret = links_read(links, path);
+
+	return ret == -E2BIG ? 0 : ret;
+}
+
 int links_write(const struct links *links, const char *relation, const char *path)
 {
 	char name[sizeof(LINK_XATTR) + RELATION_MAX];
@@ -285,13 +293,14 @@ uint64_t link_inode(const char *reference)
 	return strtoull(reference, NULL, 10);
 }
 
-int links_complete(struct links *links, int root)
+int links_complete(struct links *links, int root, bool (*may)(void *arg, const char *path),
+		   void *arg)
 {
 	char *reference;
 	size_t i;
 
 	for (i = 0; i < links->count; i++) {
-		if (*links->link[i].reference)
+		if (*links->link[i].reference || !may(arg, links->link[i].path))
 			continue;
 		reference = link_reference(root, links->link[i].path);
 		if (!reference)

@@ -89,10 +89,11 @@ static int change_tags(const struct options *opt, const char *file, enum change 
 {
 	const char *error = NULL;
 	struct tags tags;
+	char locked[32];
 	int lock, ret;
 
 	lock = tree_lock(file);
-	ret = tags_read(&tags, file);
+	ret = tags_read(&tags, tree_locked(lock, file, locked));
 	if (ret == 0)
 		ret = apply(&tags, change, argc, argv);
 	if (ret == 0)

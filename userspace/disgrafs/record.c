@@ -52,8 +52,8 @@ static int add_node(struct tagindex *index, const struct stat *st, int64_t *id)
 	return ret < 0 || *id ? ret : find_node(index, st, id);
 }
 
-/* The name that the directory @st has in @parent. 0 or -errno. */
-static int name_in(int parent, const struct stat *st, char name[NAME_MAX + 1])
+/* The *@name, for free(), that the directory @st has in @parent. 0 or -errno. */
+static int name_in(int parent, const struct stat *st, char **name)
 {
 	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), pass, ret = -ENOENT;
 	struct dirent *d;
@@ -69,17 +69,18 @@ static int name_in(int parent, const struct stat *st, char name[NAME_MAX + 1])
 		return ret;
 	}
 	/* Where something is mounted, d_ino is not that of what is seen there. */
-	for (pass = 0; pass < 2 && ret; pass++) {
+	for (pass = 0; pass < 2 && ret == -ENOENT; pass++) {
 		rewinddir(dir);
-		while (ret && (d = readdir(dir))) {
+		while ((d = readdir(dir))) {
 			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
 			    (!pass && d->d_ino != st->st_ino) ||
 			    (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN))
 				continue;
 			if (fstatat(parent, d->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
 			    same_inode(&found, st)) {
-				strcpy(name, d->d_name);
-				ret = 0;
+				*name = strdup(d->d_name);
+				ret = *name ? 0 : -ENOMEM;
+				break;
 			}
 		}
 	}
@@ -89,7 +90,7 @@ static int name_in(int parent, const struct stat *st, char name[NAME_MAX + 1])
 
 struct step {
 	struct stat st;
-	char name[NAME_MAX + 1];
+	char *name;		/* where LOWER has them, longer than NAME_MAX */
 };
 
 /* Records the @count directories of a path, the last first, below the node *@id. */
@@ -160,12 +161,12 @@ static int dir_node(struct tagindex *index, int dir, int64_t *id)
 		}
 		steps = grown;
 		step = &steps[count++];
-		step->st = st;
+		*step = (struct step){ .st = st };
 		/* The top of all: this directory is not below the root any more. */
 		if (fstat(parent, &up) == 0 && same_inode(&up, &st))
 			ret = -ENOENT;
 		else
-			ret = name_in(parent, &st, step->name);
+			ret = name_in(parent, &st, &step->name);
 		if (ret < 0) {
 			failed(index, -ret);
 			break;
@@ -173,6 +174,8 @@ static int dir_node(struct tagindex *index, int dir, int64_t *id)
 	}
 	if (fd != dir)
 		close(fd);
+	while (count)
+		free(steps[--count].name);
 	free(steps);
 	return ret;
 }
@@ -417,7 +420,7 @@ static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 	if (ret == 0)
 		ret = tags_read_xattr(&facts->automatic, path, AUTO_XATTR);
 	if (ret == 0)
-		ret = links_read(&facts->links, path);
+		ret = links_read_few(&facts->links, path);
 	if (ret < 0)
 		free_facts(facts);
 	return ret < 0 ? failed(index, -ret) : 0;

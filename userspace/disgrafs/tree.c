@@ -383,6 +383,14 @@ int tree_lock(const char *path)
 	return fd;
 }
 
+const char *tree_locked(int lock, const char *path, char proc[32])
+{
+	if (lock < 0)
+		return path;
+	proc_path(proc, lock);
+	return proc;
+}
+
 int tree_record(const char *path, const char **error)
 {
 	struct index_name at = { .dir = -1 };

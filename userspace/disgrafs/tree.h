@@ -51,6 +51,11 @@ struct tagindex *tree_index(const struct tree *tree, unsigned int flags, const c
  */
 int tree_lock(const char *path);
 /*
+ * The path, maybe in @proc, by which to read the attributes of the file at @path that tree_lock()
+ * gave @lock for: what is there, and not what a mount still has in a cache.
+ */
+const char *tree_locked(int lock, const char *path, char proc[32]);
+/*
  * Records the tags of the file at @path in the index of its tree, if it has one
  * and no daemon does that. 0 or -errno with the sentence in *@error.
  */

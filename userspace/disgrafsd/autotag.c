@@ -63,9 +63,9 @@ void autotag(struct disgrafsd *fs, struct tagindex *index, const struct index_jo
 	if (locked)
 		flock(job->fd, LOCK_UN);
 	if (ret > 0) {
-		index_set_auto(index, job, &automatic);
 		/* The kernel did not see that. */
 		invalidate_file(fs, &job->st, false);
+		index_set_auto(index, job, &automatic);
 		peers_file(fs, &job->st, false);
 	}
 	tags_free(&automatic);

@@ -19,6 +19,7 @@
 #include <linux/securebits.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -107,7 +108,8 @@ bool creds_in_group(fuse_req_t req, gid_t gid)
 	return found;
 }
 
-bool creds_may_write(fuse_req_t req, int fd, const struct stat *st)
+/* @mode: as others need it. */
+static bool may(fuse_req_t req, int fd, const struct stat *st, mode_t mode)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
 
@@ -115,9 +117,35 @@ bool creds_may_write(fuse_req_t req, int fd, const struct stat *st)
 	if (!get_fs(req)->multiuser || uid == 0)
 		return true;
 	if (uid == st->st_uid)
-		return st->st_mode & 0200;
+		return st->st_mode & mode << 6;
 	/* Whom the ACL names is not worth finding out here: its group bits are a mask. */
 	if (getxattr(fd_path(fd).path, "system.posix_acl_access", NULL, 0) > 0)
 		return false;
-	return st->st_mode & (creds_in_group(req, st->st_gid) ? 020 : 02);
+	return st->st_mode & (creds_in_group(req, st->st_gid) ? mode << 3 : mode);
+}
+
+bool creds_may_write(fuse_req_t req, int fd, const struct stat *st)
+{
+	return may(req, fd, st, 02);
+}
+
+bool creds_may_reach(fuse_req_t req, int root, const char *path)
+{
+	int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
+	struct stat st;
+	char *name;
+	bool ret;
+
+	while ((ret = fd >= 0 && fstat(fd, &st) == 0 && may(req, fd, &st, 01)) &&
+	       path[strcspn(path, "/")]) {
+		name = strndup(path, strcspn(path, "/"));
+		next = name ? openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		free(name);
+		close(fd);
+		fd = next;
+		path += strcspn(path, "/") + 1;
+	}
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }

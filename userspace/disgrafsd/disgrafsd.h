@@ -88,6 +88,8 @@ int creds_init(struct disgrafsd *fs);
 bool creds_in_group(fuse_req_t req, gid_t gid);
 /* Whether the caller may write to the file, where the kernel has not checked. */
 bool creds_may_write(fuse_req_t req, int fd, const struct stat *st);
+/* Whether the caller may search each directory on the way from @root to @path. */
+bool creds_may_reach(fuse_req_t req, int root, const char *path);
 
 /* file.c */
 /*

@@ -479,7 +479,7 @@ static struct vnode *find_tag(struct graph *graph, const struct vnode *dir, cons
 	int found;
 
 	errno = ENOENT;
-	if (strlen(name) > GRAPH_NAME_MAX || graphname_decode(tag, name) < 0)
+	if (graphname_decode(tag, name) < 0)
 		return NULL;
 	for (i = 0; i < dir->count; i++) {
 		if (!strcmp(dir->tags[i], tag))

@@ -290,8 +290,8 @@ static int retag(struct graph *graph, fuse_req_t req, const char *path, uint64_t
 	else
 		ret = write_tags(graph, fd, change);
 	if (ret == 0) {
-		tagging_path_changed(fs, fd, dir_fd, slash ? slash + 1 : path);
 		invalidate(fs, &st);
+		tagging_path_changed(fs, fd, dir_fd, slash ? slash + 1 : path);
 		peers_file(fs, &st, false);
 	}
 	if (fd >= 0)
@@ -344,18 +344,18 @@ static struct vnode *find_link(struct graph *graph, struct vnode *dir, const cha
 
 void graph_mkdir(struct graph *graph, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	char tag[NAME_MAX + 1];
+	char tag[GRAPH_NAME_MAX + 1];
 	struct entry entry = { .name = (char *)name, .kind = GRAPH_TAG, .arg = tag };
+	int ret = graphname_decode(tag, name);
 	struct vnode *dir, *node = NULL;
-	int ret = 0;
 
 	pthread_mutex_lock(&graph->lock);
 	dir = tag_dir(graph, parent);
 	if (!dir)
 		ret = -errno;
-	else if (graphname_decode(tag, name) < 0 || tag_problem(tag))
+	else if (ret == -ENOENT || (ret == 0 && tag_problem(tag)))
 		ret = -EINVAL;
-	else
+	else if (ret == 0)
 		ret = index_tag_keep(graph->fs->index, tag);
 	if (ret == 0) {
 		node = vnode_get(graph, dir, &entry);

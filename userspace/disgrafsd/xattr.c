@@ -43,16 +43,22 @@ static bool is_indexed(const char *name)
 	       !strncmp(name, LINK_XATTR, strlen(LINK_XATTR));
 }
 
+/* A reference says whether there is such a file, and more. */
+static bool may_reach(void *req, const char *path)
+{
+	return creds_may_reach(req, get_fs(req)->nodes.root->fd, path);
+}
+
 /*
  * Links that come with paths alone, as a command has to set them that cannot see
  * LOWER, get their references here. 0 or -errno.
  */
-static int set_links(struct disgrafsd *fs, const struct node *node, const char *name,
+static int set_links(fuse_req_t req, const struct node *node, const char *name,
 		     const char *value, size_t size, int flags)
 {
 	const char *relation = name + strlen(LINK_XATTR);
 	struct links links = { };
-	char *complete = NULL;
+	char *formatted = NULL;
 	size_t len;
 	int ret;
 
@@ -60,24 +66,24 @@ static int set_links(struct disgrafsd *fs, const struct node *node, const char *
 		return -EINVAL;
 	ret = links_parse(&links, relation, value, size);
 	if (ret == 0)
-		ret = links_complete(&links, fs->nodes.root->fd);
+		ret = links_complete(&links, get_fs(req)->nodes.root->fd, may_reach, req);
 	if (ret == 0) {
-		complete = links_format(&links, relation, &len);
-		if (!complete)
+		formatted = links_format(&links, relation, &len);
+		if (!formatted)
 			ret = -ENOMEM;
-		else if (setxattr(fd_path(node->fd).path, name, complete, len, flags) < 0)
+		else if (setxattr(fd_path(node->fd).path, name, formatted, len, flags) < 0)
 			ret = -errno;
 	}
-	free(complete);
+	free(formatted);
 	links_free(&links);
 	return ret;
 }
 
-static int set_value(struct disgrafsd *fs, const struct node *node, const char *name,
+static int set_value(fuse_req_t req, const struct node *node, const char *name,
 		     const char *value, size_t size, int flags)
 {
 	if (!strncmp(name, LINK_XATTR, strlen(LINK_XATTR)))
-		return set_links(fs, node, name, value, size, flags);
+		return set_links(req, node, name, value, size, flags);
 	return setxattr(fd_path(node->fd).path, name, value, size, flags) < 0 ? -errno : 0;
 }
 
@@ -91,7 +97,7 @@ void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *val
 	if (!node)
 		return;
 	ret = node == fs->nodes.root && !strcmp(name, LOWER_XATTR) ? -EPERM :
-		set_value(fs, node, name, value, size, flags);
+		set_value(req, node, name, value, size, flags);
 	if (ret < 0) {
 		fuse_reply_err(req, -ret);
 	} else {

@@ -77,7 +77,8 @@ static void expressions(void **state)
 
 static void lengths(void **state)
 {
-	char tag[GRAPH_NAME_MAX + 2], name[GRAPH_NAME_MAX + 1];
+	char tag[GRAPH_NAME_MAX + 2], name[GRAPH_NAME_MAX + 1], decoded[GRAPH_NAME_MAX + 1];
+	char fuse[1025];
 
 	(void)state;
 	memset(tag, 'x', sizeof(tag) - 1);
@@ -90,6 +91,9 @@ static void lengths(void **state)
 	tag[GRAPH_NAME_MAX - 2] = '\0';
 	assert_int_equal(graphname_encode(name, tag), 0);
 	assert_int_equal(strlen(name), GRAPH_NAME_MAX);
+	memset(fuse, 'f', sizeof(fuse) - 1);
+	fuse[sizeof(fuse) - 1] = '\0';
+	assert_int_equal(graphname_decode(decoded, fuse), -ENAMETOOLONG);
 }
 
 static void suffixes(void **state)

@@ -87,6 +87,11 @@ static void make(const char *path)
 	sync_path(path);
 }
 
+static bool may(void *arg, const char *path)
+{
+	return !arg || !strcmp(arg, path);
+}
+
 /* Gives @source a link and tells the index. */
 static void link_to(const char *source, const char *relation, const char *target)
 {
@@ -94,7 +99,7 @@ static void link_to(const char *source, const char *relation, const char *target
 
 	assert_int_equal(links_read(&links, source), 0);
 	assert_int_equal(links_add(&links, relation, target, ""), 0);
-	assert_int_equal(links_complete(&links, root), 0);
+	assert_int_equal(links_complete(&links, root, may, NULL), 0);
 	if (links_write(&links, relation, source) == -EOPNOTSUPP) {
 		links_free(&links);
 		skip();
@@ -207,12 +212,60 @@ static void hostile(void **state)
 	}
 }
 
+/* References to what is not within reach are left out. */
+static void reach(void **state)
+{
+	struct links links = { };
+
+	(void)state;
+	make("near");
+	make("far");
+	assert_int_equal(PARSE(&links, "near\0\0far\0\0"), 0);
+	assert_int_equal(links_complete(&links, root, may, "near"), 0);
+	assert_int_equal(links.count, 2);
+	assert_string_not_equal(links.link[0].reference, "");
+	assert_string_equal(links.link[1].reference, "");
+	links_free(&links);
+}
+
+/* @count links to files that are not there, from the number @first on. */
+static size_t format_many(char *value, int first, int count)
+{
+	size_t len = 0;
+
+	while (count--)
+		len += sprintf(value + len, "%x", first++) + 2;
+	return len;
+}
+
+/* Anybody can give a file more links than are worth looking at. */
+static void many(void **state)
+{
+	static char value[LINKS_MAX * 8];
+	struct links links = { };
+
+	(void)state;
+	assert_int_equal(links_parse(&links, "r", value, format_many(value, 0, LINKS_MAX)), 0);
+	assert_int_equal(links_add(&links, "r", "0", "1:1:00"), 0);
+	assert_int_equal(links_add(&links, "r", "one more", ""), -E2BIG);
+	links_free(&links);
+	make("f");
+	if (setxattr("f", LINK_XATTR "a", value, format_many(value, 0, LINKS_MAX / 2), 0) < 0 ||
+	    setxattr("f", LINK_XATTR "b", value, format_many(value, 0, LINKS_MAX / 2 + 1), 0) < 0)
+		skip();
+	assert_int_equal(links_read(&links, "f"), -E2BIG);
+	assert_int_equal(links_read_few(&links, "f"), 0);
+	assert_int_equal(links.count, 0);
+	sync_path("f");
+	assert_links("f", "");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values), TEST(follow), TEST(replaced), TEST(hostile),
+		cmocka_unit_test(values), TEST(reach), TEST(many), TEST(follow), TEST(replaced), TEST(hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
