@@ -35,6 +35,12 @@ static inline void extfuse_switch_creds(const struct cred *cred)
 #endif
 }
 
+/*
+ * What LOOKUP carries of a name that is revalidated: the dentry's own, which a rename may write
+ * over, or since then one of the caller's.
+ */
+#define EXTFUSE_NAMES_MOVE (LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
+
 /* Since 7.0 the verifier trusts nothing else anyway. */
 #ifndef KF_TRUSTED_ARGS
 #define KF_TRUSTED_ARGS 0

@@ -103,8 +103,9 @@ static void extfuse_release(struct fuse_iqueue *fiq)
 {
 	struct extfuse_conn *conn = container_of(*xf_fiq_ops(fiq), struct extfuse_conn, ops);
 
+	/* in this order for extfuse_fault_work() */
+	WRITE_ONCE(conn->gone, true);
 	unlist(conn);
-	conn->gone = true;
 	if (conn->orig->release)
 		conn->orig->release(fiq);
 	extfuse_conn_put(conn);

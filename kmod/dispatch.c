@@ -84,31 +84,45 @@ static __always_inline void ctx_init_req(struct extfuse_ctx *ctx, struct extfuse
 }
 
 /* Names start after the structures; an empty argument in front of them is padding. */
-int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const char **name)
+static struct xf_in_arg *name_arg(const struct extfuse_ctx *ctx, unsigned int which)
 {
-	const struct xf_in_arg *in;
+	struct xf_in_arg *in;
 	unsigned int i, nr;
 	int ext;
 
-	if (ctx->name && !which) {
-		*name = ctx->name;
-		return ctx->name_len;
-	}
 	if (!ctx->args || !ctx->op)
-		return -ENOENT;
+		return NULL;
 	nr = xf_args_in_num(ctx->args);
 	ext = xf_args_ext(ctx->args);
 	for (i = ctx->op->structs; i < nr; i++) {
 		in = xf_args_in(ctx->args, i);
 		if (!in->size || !in->value || i == ext)
 			continue;
-		if (which--)
-			continue;
-		*name = in->value;
-		/* the terminating NUL is there or not, depending on kernel and opcode */
-		return in->size - ((*name)[in->size - 1] == '\0');
+		if (!which--)
+			return in;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+/* The terminating NUL is there or not, depending on kernel and opcode. */
+static int name_len(const char *name, unsigned int size)
+{
+	return size - (name[size - 1] == '\0');
+}
+
+int extfuse_ctx_name(const struct extfuse_ctx *ctx, unsigned int which, const char **name)
+{
+	const struct xf_in_arg *in;
+
+	if (ctx->name && !which) {
+		*name = ctx->name;
+		return ctx->name_len;
+	}
+	in = name_arg(ctx, which);
+	if (!in)
+		return -ENOENT;
+	*name = in->value;
+	return name_len(*name, in->size);
 }
 
 int extfuse_ctx_reply_room(const struct extfuse_ctx *ctx, void **data)
@@ -348,6 +362,18 @@ static void count_passed(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 				     xf_req_test(req, XF_FR_BACKGROUND), why_not(conn, fiq, op));
 }
 
+/* A directory that a policy opened which is gone: the daemon never heard of it. */
+static bool is_nobodys(const struct fuse_req *req)
+{
+	const struct fuse_args *args = xf_req_args(req);
+	const struct fuse_release_in *in;
+
+	if (xf_args_opcode(args) != FUSE_RELEASEDIR || !xf_args_in_num(args))
+		return false;
+	in = xf_args_in(args, 0)->value;
+	return xf_args_in(args, 0)->size >= sizeof(*in) && in->fh == EXTFUSE_FH_NONE;
+}
+
 /*
  * Has a foreground request carried out that was not answered, and those policies told
  * of the reply that want to hear it. Enters with extfuse_srcu held and leaves without.
@@ -397,6 +423,58 @@ static __always_inline void carry_on(struct extfuse_ctx *ctx, struct fuse_iqueue
 	extfuse_conn_put(conn);
 }
 
+static void check_hash(const struct extfuse_ctx *ctx, const struct extfuse_hashed *hashed,
+		       u8 *nr_hashed)
+{
+	struct extfuse_name_hash hash;
+
+	if (!(*nr_hashed & BIT(0)))
+		return;
+	extfuse_name_hash(&ctx->conn->name_key, hashed->dir, ctx->name, ctx->name_len, &hash);
+	if (memcmp(&hash, &hashed->hash, sizeof(hash)))
+		*nr_hashed = 0;
+}
+
+/*
+ * As carry_on(), of a LOOKUP whose reply is of interest. A rename may write over the name until
+ * the daemon reads it, which would then answer for another name than policies have hashed: it
+ * is sent a copy, and hashes of something else are forgotten, as are those of names too long
+ * for that. Nobody reads the copy when the reply is there.
+ */
+static noinline void carry_on_lookup(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
+				     struct fuse_req *req, struct extfuse_chain *chain,
+				     unsigned int heard_by, struct extfuse_own *own, int ret,
+				     int idx)
+	__releases(&extfuse_srcu)
+{
+	struct xf_in_arg *in = name_arg(ctx, 0);
+	char copy[NAME_MAX + 1];
+	const void *name = NULL;
+	unsigned int i;
+
+	if (in && in->size <= sizeof(copy)) {
+		name = in->value;
+		memcpy(copy, name, in->size);
+		in->value = copy;
+		ctx->name = copy;
+		ctx->name_len = name_len(copy, in->size);
+		check_hash(ctx, &ctx->hashed[0], &ctx->nr_hashed);
+		for (i = 0; own && i < EXTFUSE_CHAIN_MAX; i++)
+			if (heard_by & BIT(i))
+				check_hash(ctx, &own[i].hashed[0], &own[i].nr_hashed);
+	} else {
+		heard_by = 0;
+	}
+	carry_on(ctx, fiq, req, chain, heard_by, own, ret, idx);
+	if (name)
+		in->value = name;
+}
+
+static __always_inline bool is_moving(const struct extfuse_ctx *ctx, unsigned int heard_by)
+{
+	return EXTFUSE_NAMES_MOVE && ctx->req.opcode == FUSE_LOOKUP && heard_by;
+}
+
 /*
  * As send_foreground(), which calls it unless only the first policy is asked. An answer is
  * the reply to those policies that were asked before.
@@ -418,7 +496,10 @@ static noinline void send_through_chain(struct extfuse_conn *conn, struct fuse_i
 		extfuse_end_request(req, ret);
 		return;
 	}
-	carry_on(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
+	if (is_moving(&ctx, walk.heard_by))
+		carry_on_lookup(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
+	else
+		carry_on(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
 }
 
 /*
@@ -432,14 +513,22 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct extfuse_op *op = op_of(req);
 	struct extfuse_ctx ctx __uninitialized;
 	struct extfuse_chain *chain;
-	unsigned int settled;
+	unsigned int settled, heard_by;
 	int ret;
 
 	chain = op ? conn_chain(conn, &settled) : NULL;
+	if (!chain && xf_fiq_connected(fiq) && is_nobodys(req)) {
+		extfuse_count(conn, FUSE_RELEASEDIR, answered);
+		srcu_read_unlock(&extfuse_srcu, idx);
+		extfuse_end_request(req, 0);
+		return;
+	}
 	if (!chain || !xf_fiq_connected(fiq)) {
+		const struct fuse_iqueue_ops *orig = conn->orig;
+
 		count_passed(conn, fiq, req, op);
 		srcu_read_unlock(&extfuse_srcu, idx);
-		conn->orig->send_req(fiq, req);
+		orig->send_req(fiq, req);
 		return;
 	}
 	if (settled != BIT(0)) {
@@ -454,8 +543,11 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		extfuse_end_request(req, ret);
 		return;
 	}
-	carry_on(&ctx, fiq, req, chain,
-		 !ctx.quiet && extfuse_op_wants_done(op, chain->member[0]->ops), NULL, ret, idx);
+	heard_by = !ctx.quiet && extfuse_op_wants_done(op, chain->member[0]->ops);
+	if (is_moving(&ctx, heard_by))
+		carry_on_lookup(&ctx, fiq, req, chain, heard_by, NULL, ret, idx);
+	else
+		carry_on(&ctx, fiq, req, chain, heard_by, NULL, ret, idx);
 }
 
 /*
@@ -550,13 +642,18 @@ static bool take_background(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	int ret;
 
 	chain = op && op->background ? conn_chain(conn, &settled) : NULL;
-	if (!chain || !xf_fiq_connected(fiq)) {
+	if (!xf_fiq_connected(fiq) || (!chain && !is_nobodys(req))) {
 		count_passed(conn, fiq, req, op);
 		return false;
 	}
 	ctx_init_req(&ctx, conn, op, req);
 	ctx.req.flags |= EXTFUSE_REQ_BACKGROUND;
 	ctx.ring = ring;
+	if (!chain) {
+		extfuse_count(conn, FUSE_RELEASEDIR, answered);
+		answer_background(&ctx, req, 0);
+		return true;
+	}
 	if (settled != BIT(0))
 		return background_through_chain(&ctx, req, chain, settled);
 	ret = ask(chain, &ctx);

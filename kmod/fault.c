@@ -71,14 +71,20 @@ static const struct extfuse_member *at_fault(const struct extfuse_conn *conn)
 	return NULL;
 }
 
-/* The count is that of the policy's stay on the binding: it never hits a successor. */
+/*
+ * The count is that of the policy's stay on the binding: it never hits a successor.
+ *
+ * From a binding that is not listed any more, policies are not taken off when they are
+ * unregistered: it may have some whose memory is gone. Before that it is @gone, and what
+ * is registered stays so while the mutex is held.
+ */
 void extfuse_fault_work(struct work_struct *work)
 {
 	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, fault_work);
 	const struct extfuse_member *member;
 
 	mutex_lock(&extfuse_mutex);
-	while ((member = at_fault(conn)))
+	while (!READ_ONCE(conn->gone) && (member = at_fault(conn)))
 		take_off(conn, member);
 	mutex_unlock(&extfuse_mutex);
 	extfuse_conn_put(conn);

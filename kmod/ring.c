@@ -126,8 +126,15 @@ static void unhook(void)
  */
 int extfuse_ring_get(struct netlink_ext_ack *extack)
 {
-	int err = users ? 0 : hook();
+	int err;
 
+	/* ftrace calls with preemption off, where that kernel's spinlocks cannot be taken */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		NL_SET_ERR_MSG(extack,
+			       "the daemon uses io_uring, which cannot be followed with PREEMPT_RT");
+		return -EOPNOTSUPP;
+	}
+	err = users ? 0 : hook();
 	if (err) {
 		NL_SET_ERR_MSG_FMT(extack,
 				   "the daemon uses io_uring, and ftrace cannot show its background requests (%d)",

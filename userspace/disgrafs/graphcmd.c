@@ -217,7 +217,8 @@ static int check_once(const struct tree *tree, bool repair, struct index_check *
 		      index_problem_fn fn, void *arg)
 {
 	const char *error = NULL;
-	struct tagindex *index = tree_index(tree, repair ? INDEX_WRITE : INDEX_READ, &error);
+	struct tagindex *index = tree_index(tree, repair ? INDEX_WRITE | INDEX_PATIENT :
+							     INDEX_READ, &error);
 	int ret;
 
 	if (!index)
