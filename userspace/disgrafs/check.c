@@ -5,7 +5,6 @@
  */
 #include "indexdb.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,6 +19,7 @@
 #include "links.h"
 #include "tags.h"
 #include "traits.h"
+#include "walk.h"
 
 struct check {
 	struct tagindex *index;
@@ -28,19 +28,34 @@ struct check {
 	struct index_check *result;
 };
 
-static int report(struct check *check, const char *path, const char *problem)
+/* Of @name in the directory at @dir; "" for the root. */
+static int say(struct check *check, const char *dir, const char *name, const char *problem, int err)
 {
-	check->result->problems++;
-	return check->fn ? check->fn(path, problem, 0, check->arg) : 0;
+	char *path;
+	int ret;
+
+	if (!check->fn)
+		return 0;
+	if (asprintf(&path, "%s%s%s", dir, *dir ? "/" : "", name) < 0)
+		return failed(check->index, ENOMEM);
+	ret = check->fn(path, problem, err, check->arg);
+	free(path);
+	return ret;
 }
 
-static int report_unreadable(struct check *check, const char *path, int err)
+static int report(struct check *check, const char *dir, const char *name, const char *problem)
+{
+	check->result->problems++;
+	return say(check, dir, name, problem, 0);
+}
+
+static int report_unreadable(struct check *check, const char *dir, const char *name, int err)
 {
 	/* Gone meanwhile */
 	if (err == ENOENT || err == ESTALE)
 		return 0;
 	check->result->unreadable++;
-	return check->fn ? check->fn(path, NULL, err, check->arg) : 0;
+	return say(check, dir, name, NULL, err);
 }
 
 /* ---- one file ---- */
@@ -128,117 +143,110 @@ static const char *compare(struct tagindex *index, const struct attributes *attr
 
 /* @id: of its node, or 0: it is not recorded. */
 static int check_file(struct check *check, int fd, const struct stat *st, int64_t id,
-		      const char *path)
+		      const char *dir, const char *name)
 {
 	struct attributes attributes;
 	const char *problem;
 	int ret;
 
 	if (!id)
-		return report(check, path, "is not in the index");
+		return report(check, dir, name, "is not in the index");
 	ret = read_attributes(fd, &attributes);
 	if (ret < 0) {
-		ret = report_unreadable(check, path, -ret);
+		ret = report_unreadable(check, dir, name, -ret);
 	} else {
 		problem = compare(check->index, &attributes, st, id);
-		ret = problem ? report(check, path, problem) : 0;
+		ret = problem ? report(check, dir, name, problem) : 0;
 	}
 	free_attributes(&attributes);
 	return ret;
 }
 
-static int check_dir(struct check *check, int fd, int64_t id, const char *path, bool said);
-
-static int check_name(struct check *check, int dir, int64_t parent, const char *name,
-		      const char *path)
+/* The directory @fd, of any kind. */
+static bool can_read(int fd)
 {
-	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
+	fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int check_name(struct check *check, struct walk_dir *dir, const char *name)
+{
+	int fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
 	uint64_t unreadable = check->result->unreadable;
 	int64_t id = 0;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		ret = report_unreadable(check, path, errno);
+		ret = report_unreadable(check, dir->path, name, errno);
 		if (fd >= 0)
 			close(fd);
 		return ret;
 	}
 	check->result->files++;
-	ret = run(check->index, ST_NAME_FIND, parent, name, 0, 0, &id);
+	ret = run(check->index, ST_NAME_FIND, dir->id, name, 0, 0, &id);
 	if (ret >= 0)
-		ret = check_file(check, fd, &st, ret ? id : 0, path);
-	if (ret == 0 && S_ISDIR(st.st_mode))
-		ret = check_dir(check, fd, id, path, check->result->unreadable != unreadable);
+		ret = check_file(check, fd, &st, ret ? id : 0, dir->path, name);
+	/* That it cannot be looked at is said once. */
+	if (ret == 0 && S_ISDIR(st.st_mode) &&
+	    (check->result->unreadable == unreadable || can_read(fd)))
+		ret = names_add(&dir->enter, name);
 	close(fd);
 	return ret;
 }
 
 /* What is recorded of the directory but is not there. */
-static int check_recorded(struct check *check, int fd, int64_t id, const char *path)
+static int check_recorded(struct check *check, const struct walk_dir *dir)
 {
 	struct db_stmt *stmt;
 	struct stat st;
-	char *name, *full;
+	char *name;
 	int ret = 0;
 
-	/* One of its own: directories above are being asked about. */
 	stmt = db_prepare(check->index->db, "SELECT name FROM name WHERE parent = ?1", false);
 	if (!stmt)
 		return db_failed(check->index);
-	db_bind_int(stmt, 1, id);
+	db_bind_int(stmt, 1, dir->id);
 	while (ret == 0 && db_step(stmt) > 0) {
 		name = column_string(stmt, 0);
-		if (name && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
-		    asprintf(&full, "%s%s%s", path, *path ? "/" : "", name) >= 0) {
-			ret = report(check, full, "is in the index, but not in the tree");
-			free(full);
-		}
+		if (name && fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+			ret = report(check, dir->path, name, "is in the index, but not in the tree");
 		free(name);
 	}
 	db_finalize(stmt);
 	return ret;
 }
 
-static int check_names(struct check *check, DIR *dir, int64_t id, const char *path)
+static int check_dir(struct walk_dir *dir, void *arg)
 {
+	struct check *check = arg;
 	const struct dirent *d;
-	char *full;
 	int ret = 0;
 
-	while (ret == 0 && (errno = 0, d = readdir(dir))) {
-		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    (!*path && index_leaves_out(d->d_name)))
-			continue;
-		if (asprintf(&full, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0)
-			return failed(check->index, ENOMEM);
-		ret = check_name(check, dirfd(dir), id, d->d_name, full);
-		free(full);
-	}
-	return ret == 0 && errno ? report_unreadable(check, *path ? path : ".", errno) : ret;
+	dir->id = *dir->path ? 0 : ROOT_NODE;
+	if (!dir->id)
+		ret = run(check->index, ST_NAME_FIND, dir->parent_id, dir->name, 0, 0, &dir->id);
+	if (ret < 0)
+		return ret;
+	ret = 0;
+	while (ret == 0 && (d = walk_next(dir)))
+		ret = check_name(check, dir, d->d_name);
+	if (ret == 0 && errno)
+		ret = report_unreadable(check, "", *dir->path ? dir->path : ".", errno);
+	return ret == 0 && dir->id ? check_recorded(check, dir) : ret;
 }
 
-/*
- * What @fd, of any kind, is. @path: "" for the root. @said: that something of it cannot be
- * looked at.
- */
-static int check_dir(struct check *check, int fd, int64_t id, const char *path, bool said)
+static int no_entry(const char *path, const char *name, int err, void *arg)
 {
-	DIR *dir;
-	int ret;
+	return report_unreadable(arg, path, name, err);
+}
 
-	fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return said ? 0 : report_unreadable(check, *path ? path : ".", errno);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return failed(check->index, ENOMEM);
-	}
-	ret = check_names(check, dir, id, path);
-	if (ret == 0 && id)
-		ret = check_recorded(check, fd, id, path);
-	closedir(dir);
-	return ret;
+static int check_tree(struct check *check)
+{
+	int ret = walk_tree(check->index->root, check_dir, no_entry, check);
+
+	return ret == -ENOMEM ? failed(check->index, ENOMEM) : ret;
 }
 
 /* ---- links ---- */
@@ -258,7 +266,7 @@ static int check_link(struct check *check, const char *source, const struct link
 		goto out;
 	fd = open_beneath(check->index->root, source, O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 	if (fd < 0) {
-		ret = report_unreadable(check, source, errno);
+		ret = report_unreadable(check, "", source, errno);
 		goto out;
 	}
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
@@ -274,7 +282,7 @@ static int check_link(struct check *check, const char *source, const struct link
 	if (ret == 0)
 		ret = index_sync_file(check->index, fd, NULL, 0);
 	else
-		ret = report_unreadable(check, source, -ret);
+		ret = report_unreadable(check, "", source, -ret);
 	close(fd);
 out:
 	free(reference);
@@ -393,9 +401,9 @@ int index_check(struct tagindex *index, bool repair_links, struct index_check *r
 	if (fstat(index->root, &st) < 0)
 		return failed(index, errno);
 	pthread_mutex_lock(&index->lock);
-	ret = check_file(&check, index->root, &st, ROOT_NODE, ".");
-	if (ret == 0)
-		ret = check_dir(&check, index->root, ROOT_NODE, "", result->unreadable);
+	ret = check_file(&check, index->root, &st, ROOT_NODE, "", ".");
+	if (ret == 0 && (!result->unreadable || can_read(index->root)))
+		ret = check_tree(&check);
 	if (ret == 0)
 		ret = check_links(&check, repair_links);
 	pthread_mutex_unlock(&index->lock);

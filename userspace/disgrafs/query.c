@@ -96,30 +96,64 @@ int index_tag_exists(struct tagindex *index, const char *tag)
 	return ret;
 }
 
+/* A path that is made from its end. */
+struct path {
+	char *bytes;
+	size_t room, begin;	/* at which it begins in there */
+};
+
+static bool path_prepend(struct path *path, const char *name, char behind)
+{
+	size_t len = strlen(name), used = path->room - path->begin, room;
+	char *grown;
+
+	if (path->begin < len + 1) {
+		room = 2 * path->room + len + 1;
+		grown = malloc(room);
+		if (!grown)
+			return false;
+		if (used)
+			memcpy(grown + room - used, path->bytes + path->begin, used);
+		free(path->bytes);
+		*path = (struct path){ grown, room, room - used };
+	}
+	path->bytes[--path->begin] = behind;
+	path->begin -= len;
+	memcpy(path->bytes + path->begin, name, len);
+	return true;
+}
+
+/* The directory *@parent in front of @path; *@parent is then the one above it. */
+static bool prepend_dir(struct db_stmt *stmt, struct path *path, int64_t *parent)
+{
+	bool done = false;
+	char *dir;
+
+	db_bind_int(stmt, 1, *parent);
+	if (db_step(stmt) > 0) {
+		*parent = db_int(stmt, 0);
+		dir = column_string(stmt, 1);
+		done = dir && path_prepend(path, dir, '/');
+		free(dir);
+	}
+	db_reset(stmt);
+	return done;
+}
+
 char *node_path(struct tagindex *index, int64_t parent, const char *name)
 {
 	struct db_stmt *stmt = statement(index, ST_NAME_OF);
-	char *path = strdup(name), *longer;
+	struct path path = { };
+	bool found = path_prepend(&path, name, '\0');
+	char *copy;
 	int depth;
 
 	/* The bound is for an index that is damaged and has a circle. */
-	for (depth = 0; path && stmt && parent != ROOT_NODE && depth < 1 << 20; depth++) {
-		char *dir = NULL;
-
-		db_bind_int(stmt, 1, parent);
-		if (db_step(stmt) > 0) {
-			parent = db_int(stmt, 0);
-			dir = column_string(stmt, 1);
-		}
-		db_reset(stmt);
-		longer = NULL;
-		if (dir && asprintf(&longer, "%s/%s", dir, path) < 0)
-			longer = NULL;
-		free(dir);
-		free(path);
-		path = longer;
-	}
-	return path;
+	for (depth = 0; found && stmt && parent != ROOT_NODE && depth < 1 << 20; depth++)
+		found = prepend_dir(stmt, &path, &parent);
+	copy = found ? strdup(path.bytes + path.begin) : NULL;
+	free(path.bytes);
+	return copy;
 }
 
 char *first_path(struct tagindex *index, int64_t id)

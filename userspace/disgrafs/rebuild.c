@@ -5,7 +5,6 @@
  */
 #include "index.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "tags.h"
+#include "walk.h"
 
 /* Files a transaction: others wait no longer than that takes. */
 #define BATCH 256
@@ -31,30 +31,6 @@ struct walk {
 	bool resume;
 };
 
-struct names {
-	char **name;
-	size_t count;
-};
-
-static int names_add(struct names *names, const char *name)
-{
-	char **grown = reallocarray(names->name, names->count + 1, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	names->name = grown;
-	grown[names->count] = strdup(name);
-	return grown[names->count] ? (names->count++, 0) : -ENOMEM;
-}
-
-static void names_clear(struct names *names)
-{
-	while (names->count)
-		free(names->name[--names->count]);
-	free(names->name);
-	names->name = NULL;
-}
-
 static int end_batch(struct walk *walk)
 {
 	if (!walk->batched)
@@ -69,29 +45,48 @@ static bool is_absent(int err)
 	return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EACCES || err == EPERM;
 }
 
+/* What a sentence shows of the root's path and of one below it, at most: the beginning. */
+#define SHOWN 320
+
 /*
- * What is at @name in @dir cannot be told. That must not be taken for absence: the walk goes
- * on, but what it did not see stays in the index.
+ * What is at @name (NULL: itself) in the directory at @path cannot be told. That must not be
+ * taken for absence: the walk goes on, but what it did not see stays in the index.
  */
-static void note_error(struct walk *walk, int dir, const char *name, int err)
+static void note_error(struct walk *walk, const char *path, const char *name, int err)
 {
-	char proc[32], path[PATH_MAX];
+	const char *more = strlen(path) > SHOWN ? "..." : "";
+	char proc[32], top[SHOWN];
 	ssize_t len;
 
 	if (walk->error)
 		return;
 	walk->error = err;
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", dir);
-	len = readlink(proc, path, sizeof(path) - 1);
-	path[len < 0 ? 0 : len] = '\0';
-	index_say(walk->index, "%s/%s: %s", path, name, strerror(err));
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", walk->root);
+	len = readlink(proc, top, sizeof(top) - 1);
+	top[len < 0 ? 0 : len] = '\0';
+	index_say(walk->index, "%s%s%.*s%s%s%s: %s", top, *path ? "/" : "", SHOWN, path, more,
+		  name ? "/" : "", name ?: "", strerror(err));
+}
+
+static int sync_file(struct walk *walk, const struct walk_dir *dir, const char *name)
+{
+	struct index_name at = { .dir = dir->fd, .name = name };
+	int fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
+
+	if (fd < 0) {
+		if (!is_absent(errno))
+			note_error(walk, dir->path, name, errno);
+		return 0;
+	}
+	ret = index_sync_file(walk->index, fd, &at, 1);
+	close(fd);
+	return ret;
 }
 
 /* Many directories have few files: a transaction is over when it has BATCH files. */
-static int record(struct walk *walk, int dir, struct names *files)
+static int record(struct walk *walk, const struct walk_dir *dir, struct names *files)
 {
-	struct index_name at = { .dir = dir };
-	int fd, ret = 0;
+	int ret = 0;
 	size_t i;
 
 	if (!files->count)
@@ -101,16 +96,8 @@ static int record(struct walk *walk, int dir, struct names *files)
 	if (ret < 0)
 		return ret;
 	walk->batched += files->count;
-	for (i = 0; i < files->count && ret == 0; i++) {
-		at.name = files->name[i];
-		fd = openat(dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 && !is_absent(errno))
-			note_error(walk, dir, at.name, errno);
-		if (fd < 0)
-			continue;
-		ret = index_sync_file(walk->index, fd, &at, 1);
-		close(fd);
-	}
+	for (i = 0; i < files->count && ret == 0; i++)
+		ret = sync_file(walk, dir, files->name[i]);
 	names_clear(files);
 	if (ret == 0 && walk->batched < BATCH)
 		return 0;
@@ -118,17 +105,17 @@ static int record(struct walk *walk, int dir, struct names *files)
 }
 
 /* Counts it if it has tags. False: it cannot be told. */
-static bool look(struct walk *walk, int dir, const char *name)
+static bool look(struct walk *walk, const struct walk_dir *dir, const char *name)
 {
 	char path[sizeof("/proc/self/fd/-2147483648/") + NAME_MAX];
 	ssize_t len;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir->fd, name);
 	len = lgetxattr(path, TAGS_XATTR, NULL, 0);
 	walk->at.tagged += len > 0;
 	if (len >= 0 || errno == ENODATA || errno == EOPNOTSUPP || is_absent(errno))
 		return true;
-	note_error(walk, dir, name, errno);
+	note_error(walk, dir->path, name, errno);
 	return false;
 }
 
@@ -141,32 +128,26 @@ static bool is_dir(int dir, const struct dirent *d)
 	return fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool leaves_out(const char *name, bool is_top)
+/* As many as look_into() will find, if nothing changes. */
+static int count_names(struct walk_dir *dir, void *arg)
 {
-	return !strcmp(name, ".") || !strcmp(name, "..") || (is_top && index_leaves_out(name));
+	uint64_t *count = arg;
+	const struct dirent *d;
+	int ret = 0;
+
+	while (ret == 0 && (d = walk_next(dir))) {
+		++*count;
+		if (is_dir(dir->fd, d))
+			ret = names_add(&dir->enter, d->d_name);
+	}
+	return ret;
 }
 
-/* As many as walk_dir() will find, if nothing changes. */
-static uint64_t count_names(int parent, const char *name, bool is_top)
+static uint64_t count_tree(int root)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *d;
 	uint64_t count = 0;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	while ((d = readdir(dir))) {
-		if (leaves_out(d->d_name, is_top))
-			continue;
-		count++;
-		if (is_dir(fd, d))
-			count += count_names(fd, d->d_name, false);
-	}
-	closedir(dir);
+	walk_tree(root, count_names, NULL, &count);
 	return count;
 }
 
@@ -177,48 +158,37 @@ static void report(struct walk *walk)
 		walk->progress(&walk->at, walk->arg);
 }
 
-static int walk_dir(struct walk *walk, int parent, const char *name)
+static int look_into(struct walk_dir *dir, void *arg)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret = 0;
-	bool is_top = parent == walk->root && !strcmp(name, ".");
-	struct names files = { }, dirs = { };
+	struct walk *walk = arg;
+	struct names files = { };
 	const struct dirent *d;
-	size_t i;
-	DIR *dir;
+	int ret = 0;
 
-	if (fd < 0) {
-		if (!is_absent(errno))
-			note_error(walk, parent, name, errno);
-		return 0;
-	}
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (ret == 0 && (errno = 0, d = readdir(dir))) {
-		if (leaves_out(d->d_name, is_top))
-			continue;
+	while (ret == 0 && (d = walk_next(dir))) {
 		if (++walk->at.files % PROGRESS_EVERY == 0)
 			report(walk);
-		if (!look(walk, fd, d->d_name))
+		if (!look(walk, dir, d->d_name))
 			continue;
 		ret = names_add(&files, d->d_name);
-		if (ret == 0 && is_dir(fd, d))
-			ret = names_add(&dirs, d->d_name);
+		if (ret == 0 && is_dir(dir->fd, d))
+			ret = names_add(&dir->enter, d->d_name);
 		if (ret == 0 && files.count == BATCH)
-			ret = record(walk, fd, &files);
+			ret = record(walk, dir, &files);
 	}
 	if (ret == 0 && errno)
-		note_error(walk, parent, name, errno);
+		note_error(walk, dir->path, NULL, errno);
 	if (ret == 0)
-		ret = record(walk, fd, &files);
-	for (i = 0; i < dirs.count && ret == 0; i++)
-		ret = walk_dir(walk, fd, dirs.name[i]);
+		ret = record(walk, dir, &files);
 	names_clear(&files);
-	names_clear(&dirs);
-	closedir(dir);
 	return ret;
+}
+
+static int no_entry(const char *path, const char *name, int err, void *arg)
+{
+	if (!is_absent(err))
+		note_error(arg, path, name, err);
+	return 0;
 }
 
 /* @damaged: an index that says so of itself is of one machine and can be thrown away. */
@@ -236,7 +206,7 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 	if (ret == 0)
 		ret = index_sync_file(walk.index, walk.root, NULL, 0);
 	if (ret == 0)
-		ret = walk_dir(&walk, walk.root, ".");
+		ret = walk_tree(walk.root, look_into, no_entry, &walk);
 	ret = end_batch(&walk) ?: ret;
 	if (ret == 0)
 		ret = walk.error ? index_generation_give_up(walk.index) :
@@ -265,6 +235,6 @@ int index_rebuild(int root, index_progress_fn progress, void *arg)
 int index_rebuild_resume(int root, bool count, index_progress_fn progress, void *arg)
 {
 	return rebuild_any((struct walk){ .root = root, .progress = progress, .arg = arg,
-					  .at.total = count ? count_names(root, ".", true) : 0,
+					  .at.total = count ? count_tree(root) : 0,
 					  .resume = true });
 }

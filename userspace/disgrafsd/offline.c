@@ -11,7 +11,7 @@
  */
 #include "offline.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <linux/ioprio.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,6 +24,7 @@
 #include "disgrafsd.h"
 #include "index.h"
 #include "tagging.h"
+#include "walk.h"
 
 #define ENDED_NAME INDEX_DIR "/ended"
 
@@ -45,48 +46,58 @@ static bool is_changed(const struct stat *st)
 	return is_before(&offline.ended, &st->st_ctim) && is_before(&st->st_ctim, &offline.begun);
 }
 
-static bool dir_changed(int parent, const char *name, bool is_root);
-
-static bool entry_changed(int dir, const struct dirent *d)
+/* 1: it is. */
+static int entry_changed(struct walk_dir *dir, const char *name)
 {
 	struct stat st;
 
-	if (fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	return is_changed(&st) || (S_ISDIR(st.st_mode) && dir_changed(dir, d->d_name, false));
+	if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (is_changed(&st))
+		return 1;
+	return S_ISDIR(st.st_mode) ? names_add(&dir->enter, name) : 0;
 }
 
-static bool dir_changed(int parent, const char *name, bool is_root)
+static int dir_changed(struct walk_dir *dir, void *arg)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *d;
-	bool changed = false;
+	int ret = 0;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	while (!changed && !offline.stop && (d = readdir(dir))) {
-		if (strcmp(d->d_name, ".") && strcmp(d->d_name, "..") &&
-		    !(is_root && index_leaves_out(d->d_name)))
-			changed = entry_changed(fd, d);
-	}
-	closedir(dir);
-	return changed;
+	(void)arg;
+	while (!ret && !offline.stop && (d = walk_next(dir)))
+		ret = entry_changed(dir, d->d_name);
+	return ret || !offline.stop ? ret : -ECANCELED;
+}
+
+/* Who may not look sees no change, but there is one if it was moved. */
+static int no_entry(const char *path, const char *name, int err, void *arg)
+{
+	(void)path;
+	(void)name;
+	(void)arg;
+	return err == EAGAIN;
+}
+
+/* What cannot be told is taken for a change. */
+static bool tree_changed(int root)
+{
+	struct stat st;
+	int ret;
+
+	if (fstat(root, &st) == 0 && is_changed(&st))
+		return true;
+	ret = walk_tree(root, dir_changed, no_entry, NULL);
+	return ret && ret != -ECANCELED;
 }
 
 static void *look(void *arg)
 {
 	struct disgrafsd *fs = arg;
-	int root = fs->nodes.root->fd;
-	struct stat st;
 
 	/* Of the thread, which may wait for everybody else. */
 	setpriority(PRIO_PROCESS, 0, 19);
 	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
-	if ((fstat(root, &st) == 0 && is_changed(&st)) || dir_changed(root, ".", true)) {
+	if (tree_changed(fs->nodes.root->fd)) {
 		log_msg(LOG_NOTICE, "%s: changed while it was not served: looking at all files",
 			fs->opt.lower);
 		tagging_rebuild(fs);
