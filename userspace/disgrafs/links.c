@@ -214,7 +214,8 @@ int links_read(struct links *links, const char *path)
 			return -ENOMEM;
 		len = listxattr(path, list, XATTR_LIST_MAX);
 	}
-	if (len < 0 && errno != EOPNOTSUPP && errno != EPERM)
+	/* E2BIG: more names than the kernel says to anybody, so that links cannot be among them. */
+	if (len < 0 && errno != EOPNOTSUPP && errno != EPERM && errno != E2BIG)
 		ret = -errno;
 	for (name = list; name < list + len && ret == 0; name += strlen(name) + 1) {
 		if (!strncmp(name, LINK_XATTR, strlen(LINK_XATTR)))

@@ -3,7 +3,7 @@
  * Making the index anew from the tree: walk it, and have the index look at
  * every file.
  */
-#include "index.h"
+#include "indexdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,9 @@
 
 struct walk {
 	struct tagindex *index;
-	int root, error;	/* the first thing that could not be looked at, in the index's error */
+	int root;
+	int error;		/* of the first thing that could not be looked at */
+	char sentence[INDEX_ERROR_MAX];
 	struct index_progress at;
 	size_t batched;		/* files in the transaction under way; 0: none is */
 	index_progress_fn progress;
@@ -64,23 +66,27 @@ static void note_error(struct walk *walk, const char *path, const char *name, in
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", walk->root);
 	len = readlink(proc, top, sizeof(top) - 1);
 	top[len < 0 ? 0 : len] = '\0';
-	index_say(walk->index, "%s%s%.*s%s%s%s: %s", top, *path ? "/" : "", SHOWN, path, more,
-		  name ? "/" : "", name ?: "", strerror(err));
+	snprintf(walk->sentence, sizeof(walk->sentence), "%s%s%.*s%s%s%s: %s",
+		 top, *path ? "/" : "", SHOWN, path, more, name ? "/" : "", name ?: "",
+		 strerror(err));
 }
 
+/* Errors that are the file's own are no reason to end the walk, as are those of the database. */
 static int sync_file(struct walk *walk, const struct walk_dir *dir, const char *name)
 {
 	struct index_name at = { .dir = dir->fd, .name = name };
-	int fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
+	unsigned int failures = walk->index->db->failures;
+	int fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret = -errno;
 
-	if (fd < 0) {
-		if (!is_absent(errno))
-			note_error(walk, dir->path, name, errno);
-		return 0;
+	if (fd >= 0) {
+		ret = index_sync_file(walk->index, fd, &at, 1);
+		close(fd);
 	}
-	ret = index_sync_file(walk->index, fd, &at, 1);
-	close(fd);
-	return ret;
+	if (ret == 0 || walk->index->db->failures != failures)
+		return ret;
+	if (!is_absent(-ret))
+		note_error(walk, dir->path, name, -ret);
+	return 0;
 }
 
 /* Many directories have few files: a transaction is over when it has BATCH files. */
@@ -211,10 +217,12 @@ static int rebuild(struct walk walk, unsigned int flags, bool *damaged)
 	if (ret == 0)
 		ret = walk.error ? index_generation_give_up(walk.index) :
 				   index_generation_end(walk.index, generation);
-	if (ret == 0)
-		ret = -walk.error;
-	report(&walk);
 	*damaged = ret == -EUCLEAN && !index_tree(walk.index);
+	if (ret == 0 && walk.error) {
+		index_say(walk.index, "%s", walk.sentence);
+		ret = -walk.error;
+	}
+	report(&walk);
 	index_close_failed(walk.index);
 	return ret;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Walks of a tree: that is deep, and in which something is moved.
+ * Walks of a tree: that is deep, in which something is moved, and of which not everything
+ * can be read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,15 +16,49 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "autotags.h"
 #include "index.h"
+#include "links.h"
 #include "tags.h"
 #include "walk.h"
 
 #include "fixture.h"
+
+/* ---- a file system on which attributes of one file cannot be read ---- */
+
+static ino_t failing;
+static int failure;
+
+static bool fails(const char *path)
+{
+	struct stat st;
+
+	return failure && stat(path, &st) == 0 && st.st_ino == failing;
+}
+
+/* In place of libc's. */
+ssize_t getxattr(const char *path, const char *name, void *value, size_t size)
+{
+	if (failure != E2BIG && !strcmp(name, AUTO_XATTR) && fails(path)) {
+		errno = failure;
+		return -1;
+	}
+	return syscall(SYS_getxattr, path, name, value, size);
+}
+
+ssize_t listxattr(const char *path, char *list, size_t size)
+{
+	if (failure == E2BIG && fails(path)) {
+		errno = size < XATTR_LIST_MAX ? ERANGE : failure;
+		return -1;
+	}
+	return syscall(SYS_listxattr, path, list, size);
+}
 
 static void make(const char *name)
 {
@@ -38,6 +73,15 @@ static void make(const char *name)
 	close(fd);
 }
 
+static void fail_at(const char *name, int err)
+{
+	struct stat st;
+
+	assert_int_equal(stat(name, &st), 0);
+	failing = st.st_ino;
+	failure = err;
+}
+
 static int add_path(uint64_t ino, const char *path, void *arg)
 {
 	char *all = arg;
@@ -45,6 +89,68 @@ static int add_path(uint64_t ino, const char *path, void *arg)
 	(void)ino;
 	strcat(strcat(all, path), ";");
 	return 0;
+}
+
+/* In any order. */
+static void assert_found(const char *wanted)
+{
+	const char *const t[] = { "t" };
+	char all[256] = ";", name[16];
+	size_t len;
+
+	assert_int_equal(index_find(idx, t, 1, add_path, all), 0);
+	assert_int_equal(strlen(all), strlen(wanted));
+	for (; wanted[1]; wanted += len) {
+		len = strcspn(wanted + 1, ";") + 1;
+		snprintf(name, sizeof(name), "%.*s;", (int)len, wanted);
+		assert_non_null(strstr(all, name));
+	}
+}
+
+/* Is it the file's own, the others are recorded; and the index is nothing to throw away. */
+static void own_error(void **state)
+{
+	static const int errors[] = { EIO, EUCLEAN };
+	char name[16], wanted[256];
+	size_t i;
+
+	(void)state;
+	make("a");
+	make("c");
+	make("gone");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	for (i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "new%zu", i);
+		make(name);
+		/* Only now, lest the other has its inode. */
+		if (i)
+			unlink("gone");
+		fail_at("a", errors[i]);
+		assert_int_equal(index_rebuild(root, NULL, NULL), -errors[i]);
+		snprintf(wanted, sizeof(wanted), "%s/a: %s", top, strerror(errors[i]));
+		assert_string_equal(index_error(NULL), wanted);
+		assert_true(index_needs_rebuild(idx));
+		assert_found(i ? ";a;c;gone;new0;new1;" : ";a;c;gone;new0;");
+	}
+	failure = 0;
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_found(";a;c;new0;new1;");
+}
+
+/* As of a file that anybody gave too many. */
+static void too_many_names(void **state)
+{
+	struct index_check result;
+
+	(void)state;
+	make("a");
+	make("b");
+	fail_at("a", E2BIG);
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_int_equal(index_check(idx, false, &result, NULL, NULL), 0);
+	failure = 0;
+	assert_int_equal(result.problems + result.unreadable, 0);
+	assert_found(";a;b;");
 }
 
 /* ---- deep ---- */
@@ -236,7 +342,7 @@ static void moved(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(deep), TEST(moved),
+		TEST(own_error), TEST(too_many_names), TEST(deep), TEST(moved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
