@@ -96,6 +96,30 @@ in_no_order()
 	[ ${#files[@]} -ge 3 ] && sleep 0.5 && counts 0 0
 }
 
+# Once a directory has become a symbolic link: what comes next is not where it leads.
+leads_out()
+{
+	again --prefetch $ahead && mkdir -p "$dir/out" && cp "$low"/d/* "$dir/out" &&
+		read_files "$mnt/d" 100 101 102 && counts $ahead 0 && mv "$mnt/d" "$mnt/moved" &&
+		ln -s "$dir/out" "$mnt/d" && python3 - "$mnt/moved" "$dir/out" <<-'END' || return
+		import ctypes, os, sys, time
+		IN_OPEN = 0x20
+		libc = ctypes.CDLL(None)
+		fd = libc.inotify_init1(os.O_NONBLOCK)
+		if libc.inotify_add_watch(fd, sys.argv[2].encode(), IN_OPEN) < 0:
+		    sys.exit("inotify_add_watch failed")
+		for i in range(103, 108):
+		    with open(f"{sys.argv[1]}/{i}") as f:
+		        f.read()
+		time.sleep(0.5)
+		try:
+		    sys.exit(f"opened: {os.read(fd, 65536)}")
+		except BlockingIOError:
+		    pass
+	END
+	counts $ahead 5 && rm "$mnt/d" && mv "$mnt/moved" "$mnt/d"
+}
+
 # Unmounting does not find those busy who look ahead, nor killing.
 ends()
 {
@@ -135,6 +159,7 @@ run_variant()
 	check "$variant: in the order of the directory" as_listed
 	check "$variant: through links of a tag" by_tag
 	check "$variant: in no order" in_no_order
+	check "$variant: where a directory has become a link" leads_out
 	leave || return
 	check "$variant: nobody is in the way at the end" ends
 	check "$variant: nobody keeps the standard output" lets_go
@@ -144,7 +169,7 @@ run_variant()
 }
 
 ktap_print_header
-ktap_set_plan $((8 * ${#variants[@]}))
+ktap_set_plan $((9 * ${#variants[@]}))
 for v in "${variants[@]}"; do
 	# a policy keeps nothing that is valid for no time where LOWER is far
 	read -r variant options <<<"${v/--ttl 0} --far"

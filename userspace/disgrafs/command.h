@@ -43,12 +43,12 @@ int find_tree(const struct options *opt, struct tree *tree);
 char *tree_path(const struct tree *tree, const char *below);
 
 /* findcmd.c */
-typedef int (*found_fn)(const char *path, void *arg);
 /*
- * Calls @fn for each file that matches the expression in @argv, with its path as the
- * user sees it, until that returns not 0. Returns the exit status.
+ * Calls @fn for each file in @tree, which is found first, that matches the expression in
+ * @argv, until that returns not 0. 0, and the caller closes the tree, or the exit status.
  */
-int find_files(const struct options *opt, int argc, char *argv[], found_fn fn, void *arg);
+int find_files(const struct options *opt, int argc, char *argv[], struct tree *tree,
+	       index_path_fn fn, void *arg);
 int cmd_find(const struct options *opt, int argc, char *argv[]);
 /* warm.c */
 int cmd_warm(const struct options *opt, int argc, char *argv[]);

@@ -59,44 +59,24 @@ static int check_expression(const struct options *opt, const char *text)
 	return usage_error(opt, text, problem);
 }
 
-struct search {
-	const struct tree *tree;
-	found_fn fn;
-	void *arg;
-};
-
-static int found(uint64_t ino, const char *path, void *arg)
+static int search_tree(const struct options *opt, const char *expression, struct tree *tree,
+		       index_path_fn fn, void *arg)
 {
-	struct search *search = arg;
-	char *full = tree_path(search->tree, path);
-	int ret;
-
-	(void)ino;
-	if (!full)
-		return -ENOMEM;
-	ret = search->fn(full, search->arg);
-	free(full);
-	return ret;
-}
-
-static int search_tree(const struct options *opt, const char *expression, found_fn fn, void *arg)
-{
-	struct search search = { .fn = fn, .arg = arg };
 	const char *error = NULL;
-	struct tree tree;
-	int ret = find_tree(opt, &tree);
+	int ret = find_tree(opt, tree);
 
 	if (ret)
 		return ret;
-	search.tree = &tree;
-	ret = tree_search(&tree, expression, found, &search, &error);
+	ret = tree_search(tree, expression, fn, arg, &error);
 	if (ret < 0)
-		ret = fail(tree.path, "%s", error ?: strerror(-ret));
-	tree_close(&tree);
+		ret = fail(tree->path, "%s", error ?: strerror(-ret));
+	if (ret)
+		tree_close(tree);
 	return ret;
 }
 
-int find_files(const struct options *opt, int argc, char *argv[], found_fn fn, void *arg)
+int find_files(const struct options *opt, int argc, char *argv[], struct tree *tree,
+	       index_path_fn fn, void *arg)
 {
 	char *text;
 	int ret;
@@ -109,21 +89,26 @@ int find_files(const struct options *opt, int argc, char *argv[], found_fn fn, v
 	text = join_expression(opt, argc, argv);
 	if (!text)
 		return fail(NULL, "%s", strerror(ENOMEM));
-	ret = check_expression(opt, text) ?: search_tree(opt, text, fn, arg);
+	ret = check_expression(opt, text) ?: search_tree(opt, text, tree, fn, arg);
 	free(text);
 	return ret;
 }
 
 struct find_output {
 	const struct options *opt;
+	struct tree tree;
 	struct json_object *json;
 };
 
-static int print_path(const char *path, void *arg)
+static int print_path(uint64_t ino, const char *below, void *arg)
 {
 	struct find_output *out = arg;
+	char *path = tree_path(&out->tree, below);
 	struct json_object *object;
 
+	(void)ino;
+	if (!path)
+		return -ENOMEM;
 	if (out->json) {
 		object = json_object_new_object();
 		json_object_object_add(object, "path", json_bytes(path));
@@ -131,6 +116,7 @@ static int print_path(const char *path, void *arg)
 	} else {
 		print_line(out->opt, path);
 	}
+	free(path);
 	return 0;
 }
 
@@ -140,7 +126,9 @@ int cmd_find(const struct options *opt, int argc, char *argv[])
 	int status;
 
 	out.json = opt->json ? json_object_new_array() : NULL;
-	status = find_files(opt, argc, argv, print_path, &out);
+	status = find_files(opt, argc, argv, &out.tree, print_path, &out);
+	if (status == 0)
+		tree_close(&out.tree);
 	if (out.json && status == 0)
 		return print_json(out.json) < 0;
 	json_object_put(out.json);

@@ -10,9 +10,10 @@
 #define LOOK_BUFFER (LOOK_DATA + 65536)
 
 /*
- * Looks at all of a file that whoever opens and reads it would, so that the kernel, the
- * policy and the lower file system have it at hand afterwards. Bytes read, or -errno.
+ * Looks at all of the file @path below the directory @root that whoever opens and reads it
+ * would, so that the kernel, the policy and the lower file system have it at hand
+ * afterwards. Bytes read, or -errno: -ELOOP if a symbolic link is on the way.
  */
-int64_t look_at(const char *path, char *buffer);
+int64_t look_at(int root, const char *path, char *buffer);
 
 #endif

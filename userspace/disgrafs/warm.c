@@ -17,19 +17,21 @@
 #define NR_THREADS 16
 
 struct warm {
+	struct tree tree;
 	pthread_mutex_t lock;		/* of what follows */
-	char **paths;
+	char **paths;			/* below the root */
 	size_t count, room, next;
 	uint64_t bytes;
 	size_t failed;
 };
 
-static int add_path(const char *path, void *arg)
+static int add_path(uint64_t ino, const char *path, void *arg)
 {
 	struct warm *warm = arg;
 	size_t room = warm->room ? 2 * warm->room : 1024;
 	char **paths;
 
+	(void)ino;
 	if (warm->count == warm->room) {
 		paths = reallocarray(warm->paths, room, sizeof(*paths));
 		if (!paths)
@@ -54,21 +56,25 @@ static const char *take(struct warm *warm)
 
 static void note(struct warm *warm, const char *path, int64_t ret)
 {
+	char *full = ret < 0 ? tree_path(&warm->tree, path) : NULL;
+
 	pthread_mutex_lock(&warm->lock);
 	if (ret >= 0)
 		warm->bytes += ret;
 	else
-		warm->failed += fail(path, "%s", strerror(-ret));
+		warm->failed += fail(full, "%s", strerror(-ret));
 	pthread_mutex_unlock(&warm->lock);
+	free(full);
 }
 
 static void *worker(void *arg)
 {
 	char *buffer = malloc(LOOK_BUFFER);
+	struct warm *warm = arg;
 	const char *path;
 
-	while (buffer && (path = take(arg)))
-		note(arg, path, look_at(path, buffer));
+	while (buffer && (path = take(warm)))
+		note(warm, path, look_at(warm->tree.root, path, buffer));
 	free(buffer);
 	return NULL;
 }
@@ -106,10 +112,11 @@ static int report(const struct options *opt, const struct warm *warm)
 int cmd_warm(const struct options *opt, int argc, char *argv[])
 {
 	struct warm warm = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	int status = find_files(opt, argc, argv, add_path, &warm);
+	int status = find_files(opt, argc, argv, &warm.tree, add_path, &warm);
 
 	if (status == 0) {
 		look_at_all(&warm);
+		tree_close(&warm.tree);
 		status = report(opt, &warm);
 	}
 	if (status == 0 && warm.next < warm.count)

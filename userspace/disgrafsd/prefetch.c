@@ -109,7 +109,7 @@ static void __attribute__((noreturn)) look(const struct options *opt, int socket
 	while (buffer && (len = recv(socket, path, sizeof(path) - 1, 0)) > 0) {
 		path[len] = '\0';
 		if (enter_mount(opt))
-			look_at(path, buffer);
+			look_at(AT_FDCWD, path, buffer);
 		if (chdir("/") < 0)
 			break;
 	}
