@@ -12,7 +12,7 @@ soon()
 {
 	local i
 
-	for ((i = 0; i < 50 * ${SLOWER:-1}; i++)); do
+	for ((i = 0; i < 200 * ${SLOWER:-1}; i++)); do
 		! "$@" || return 0
 		sleep 0.1
 	done
@@ -204,6 +204,28 @@ while_away()
 	done
 }
 
+# New ones, by whatever name they were written.
+looked_into()
+{
+	leave || return
+	# shellcheck disable=SC2086
+	extract='' serve $options && echo "quick fox" >"$low/a" && soon found text:fox a || return
+	echo "lazy dog" >"$dir/beside" && mv "$dir/beside" "$low/b" && soon found text:dog b || return
+	echo "brown bear" >"$low/.new" && mv "$low/.new" "$low/c" && soon found text:bear c || return
+	echo "old owl" >"$dir/beside" && ln "$dir/beside" "$low/d" && rm "$dir/beside" &&
+		soon found text:owl d
+}
+
+# Of one that the kernel knows, and of another.
+looked_into_again()
+{
+	echo "quick fox" >"$mnt/a" && soon found text:fox a || return
+	echo "grey wolf" >"$low/a" && soon found text:wolf a && found text:fox || return
+	echo "lazy dog" >"$low/b" && soon found text:dog b || return
+	echo "small cat" >"$low/b" && soon found text:cat b && found text:dog || return
+	echo "brown bear" >>"$low/b" && mv "$low/b" "$low/c" && soon found text:bear c && found text:cat c
+}
+
 not_if_told_so()
 {
 	leave || return
@@ -230,11 +252,13 @@ run_tests()
 		ktap_test_skip "$variant: more than the queue holds: it is this machine's"
 	fi
 	emptied "while nobody served it" while_away
+	emptied "what is in files that are new" looked_into
+	emptied "what is in files that change" looked_into_again
 	emptied "not if told so" not_if_told_so
 	leave
 }
 
 ktap_print_header
-ktap_set_plan $((10 * ${#variants[@]}))
+ktap_set_plan $((12 * ${#variants[@]}))
 serve_each run_tests
 ktap_finished

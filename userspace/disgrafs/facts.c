@@ -195,12 +195,12 @@ static int set_facts(struct tagindex *index, const struct index_job *job,
 int index_found(struct tagindex *index, const struct index_job *job,
 		const struct index_findings *found)
 {
-	int ret;
+	int ret = begin(index);
 
-	if (changed(job))
-		return 0;
-	ret = begin(index);
-	return ret < 0 ? ret : finish(index, set_facts(index, job, found));
+	if (ret < 0)
+		return ret;
+	/* Only now, when nobody else can record that it has. */
+	return finish(index, changed(job) ? 0 : set_facts(index, job, found));
 }
 
 /* ---- all of one file ---- */

@@ -151,9 +151,10 @@ static void names_changed(struct disgrafsd *fs, const struct place *places, size
 	tagging_names_changed(fs, names, count);
 	for (i = 0; i < count; i++) {
 		name_seen(fs, &places[i]);
-		/* Its link count */
+		/* Its link count; and it may be new, or have been written under another name. */
 		fd = open_place(&places[i]);
 		if (fd >= 0) {
+			tagging_path_written(fs, fd);
 			file_seen(fs, fd, false);
 			close(fd);
 		}
@@ -168,6 +169,8 @@ static void file_changed(struct disgrafsd *fs, const struct place *place, uint64
 		return;
 	if (mask & FAN_ATTRIB)
 		tagging_path_changed(fs, fd, place->dir, place->name);
+	if (mask & FAN_CLOSE_WRITE)
+		tagging_path_written(fs, fd);
 	file_seen(fs, fd, mask & FAN_CLOSE_WRITE);
 	close(fd);
 }

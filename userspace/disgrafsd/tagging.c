@@ -101,14 +101,19 @@ static void event_free(struct disgrafsd *fs, struct event *event)
 	free(event);
 }
 
+static void record_written(struct disgrafsd *fs, int fd)
+{
+	complain(fs, index_look_at(fs->index, fd));
+	extract_wake();
+}
+
 static void record(struct disgrafsd *fs, const struct event *event)
 {
 	struct index_name at[2];
 	size_t count = event->dir[1] ? 2 : 1, i;
 
 	if (event->type == WRITTEN) {
-		complain(fs, index_look_at(fs->index, event->dir[0]->fd));
-		extract_wake();
+		record_written(fs, event->dir[0]->fd);
 		return;
 	}
 	for (i = 0; i < count; i++)
@@ -290,6 +295,24 @@ void tagging_written(struct disgrafsd *fs, const struct node *node)
 {
 	if (fs->opt.extract)
 		report(fs, WRITTEN, node, "", NULL, NULL);
+}
+
+void tagging_path_written(struct disgrafsd *fs, int fd)
+{
+	struct node *node;
+	struct stat st;
+
+	if (!fs->index || !fs->opt.extract || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	/* Mostly through a backing file of ours: with what else waits. */
+	node = node_find(&fs->nodes, &st);
+	if (node) {
+		tagging_written(fs, node);
+	} else {
+		tagging_flush(fs);
+		record_written(fs, fd);
+	}
+	node_put(&fs->nodes, node);
 }
 
 void tagging_file_changed(struct disgrafsd *fs, struct node *node)

@@ -24,6 +24,8 @@ void tagging_renamed(struct disgrafsd *fs, const struct node *dir, const char *n
 		     const struct node *new_dir, const char *new_name);
 /* @node, a regular file, was written to. */
 void tagging_written(struct disgrafsd *fs, const struct node *node);
+/* The same for an O_PATH descriptor of a file of any kind, which others wrote to. */
+void tagging_path_written(struct disgrafsd *fs, int fd);
 /* @node has other tags or one name more. */
 void tagging_file_changed(struct disgrafsd *fs, struct node *node);
 /* The same for an O_PATH descriptor of the file @name in the directory @dir. */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -189,12 +190,49 @@ static void changes_meanwhile(void **state)
 	looks_at("");
 }
 
+static void *found_nothing(void *job)
+{
+	struct index_findings nothing = { };
+
+	return (void *)(intptr_t)index_found(idx, job, &nothing);
+}
+
+/* While what was found waits for somebody who records that the file has changed since. */
+static void changes_before_recorded(void **state)
+{
+	struct tagindex *other = index_open(root, INDEX_WRITE);
+	struct index_job job = { };
+	pthread_t thread;
+	void *ret;
+	int fd;
+
+	(void)state;
+	assert_non_null(other);
+	write_file("a", "one");
+	assert_int_equal(index_made(idx, root, "a") | index_look_at_new(idx), 0);
+	assert_int_equal(index_next_job(idx, &job), 1);
+	assert_int_equal(index_batch_begin(other), 0);
+	assert_int_equal(pthread_create(&thread, NULL, found_nothing, &job), 0);
+	usleep(300000);
+	write_file("a", "other");
+	fd = open("a", O_PATH | O_CLOEXEC);
+	assert_int_equal(index_look_at(other, fd) | index_batch_end(other), 0);
+	pthread_join(thread, &ret);
+	assert_int_equal((intptr_t)ret, 0);
+	close(fd);
+	close(job.fd);
+	looks_at("a ");
+	finds("text:other", "a ");
+	index_close(other);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(new_and_changed), TEST(what_is_known), TEST(changes_meanwhile),
+		TEST(changes_before_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
