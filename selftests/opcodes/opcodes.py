@@ -380,6 +380,36 @@ def handles():
         equal("READDIR", daemon.count(fuse.READDIR), 0)
 
 
+@contextlib.contextmanager
+def fault_limit(limit):
+    path = "/sys/module/extfuse/parameters/fault_limit"
+    with open(path, "r+", encoding="ascii") as f:
+        before = f.read()
+        f.write(str(limit))
+        f.flush()
+        try:
+            yield
+        finally:
+            f.write(before)
+
+
+@test("a directory that a policy opened is closed in the kernel when that is off the binding, too")
+def nobodys():
+    with mounted() as daemon:
+        policy.answer(fuse.OPENDIR, 0, struct.pack("QIi", FH_NONE, 0, 0))
+        with opened(daemon.path("d"), os.O_RDONLY | os.O_DIRECTORY):
+            equal("OPENDIR", daemon.count(fuse.OPENDIR), 0)
+            with fault_limit(1):
+                policy.answer(fuse.GETATTR, 7)
+                os.stat(daemon.path("f"))
+                within(20, lambda: not json.loads(extfusectl("list", "--json"))[0]["policy"])
+        within(5, lambda: stats(daemon)["RELEASEDIR"]["answered"])
+        equal("RELEASEDIR", daemon.count(fuse.RELEASEDIR), 0)
+        # and so is one of the daemon's, by the daemon
+        names(daemon)
+        within(5, lambda: daemon.count(fuse.RELEASEDIR))
+
+
 @test("a directory is listed from the policy, and ends")
 def listing():
     with mounted() as daemon:

@@ -214,8 +214,7 @@ int links_read(struct links *links, const char *path)
 			return -ENOMEM;
 		len = listxattr(path, list, XATTR_LIST_MAX);
 	}
-	/* E2BIG: more names than the kernel says to anybody, so that links cannot be among them. */
-	if (len < 0 && errno != EOPNOTSUPP && errno != EPERM && errno != E2BIG)
+	if (len < 0 && errno != EOPNOTSUPP && errno != EPERM)
 		ret = -errno;
 	for (name = list; name < list + len && ret == 0; name += strlen(name) + 1) {
 		if (!strncmp(name, LINK_XATTR, strlen(LINK_XATTR)))
