@@ -303,6 +303,7 @@ graph_refuses()
 	! mkdir "$g/new" 2>/dev/null && ! touch "$g/x" 2>/dev/null && ! rmdir "$g/tags" 2>/dev/null &&
 	! touch "$g/tags/t/x" 2>/dev/null && ! mkdir "$g/tags/%zz" 2>/dev/null &&
 	! mkdir "$g/tags/ " 2>/dev/null && ! mkdir "$g/tags/t" 2>/dev/null &&
+	! mkdir "$g/tags/$(printf '%0900d' 1)" 2>/dev/null &&
 	! ln -s ../../../none "$g/tags/t/y" 2>/dev/null && ! ln -s /etc/passwd "$g/tags/t/y" 2>/dev/null &&
 	! ln -s ../../../.disgrafs/index.db "$g/tags/t/y" 2>/dev/null &&
 	! ln -s ../../f "$g/tags/y" 2>/dev/null && ! ln -s ../../../link "$g/tags/none/y" 2>/dev/null &&
@@ -647,6 +648,34 @@ tags_by_others()
 	! $as ln -s ../../../theirs "$g/t/" 2>/dev/null && found t -- group own || return
 	disgrafs tag "$mnt/theirs" t && ! $as rm -f "$g/t/theirs" 2>/dev/null && found t -- group own theirs || return
 	$as rm "$g/t/own" && found t -- group theirs
+}
+
+link_value()
+{
+	getfattr --absolute-names --only-values -n user.disgrafs.link.x "$low/own" | tr '\0' '|'
+}
+
+# A link to a path has a reference to the file if there is one. That tells who has no business
+# to know.
+links_of_others()
+{
+	local as="setpriv --reuid=$nobody --regid=$nobody --clear-groups --" name=user.disgrafs.link.x
+
+	chmod 711 "$dir" && mkdir -m 755 "$mnt/open" && mkdir -m 700 "$mnt/private" &&
+		touch "$mnt/open/f" "$mnt/private/f" "$mnt/own" && chown $nobody "$mnt/own" || return
+	$as setfattr -n $name -v private/f "$mnt/own" &&
+		[ "$(link_value)" = "private/f||" ] || return
+	$as setfattr -n $name -v open/f "$mnt/own" &&
+		[[ $(link_value) =~ ^open/f\|[0-9]+:[0-9]+:[0-9a-f]+\|$ ]] || return
+	setfattr -n $name -v private/f "$mnt/own" && [[ $(link_value) =~ ^private/f\|[0-9]+:.*\|$ ]]
+}
+
+# Whatever the kernel or the policy still has of the tags, which nobody tells them is old.
+tags_elsewhere()
+{
+	touch "$mnt/f" && disgrafs tag "$mnt/f" a && disgrafs tags "$mnt/f" >"$dir/tags" &&
+		setfattr -n user.xdg.tags -v a,elsewhere "$low/f" && disgrafs tag "$mnt/f" b &&
+		is a,elsewhere,b getfattr --absolute-names --only-values -n user.xdg.tags "$low/f"
 }
 
 # One table of names that have broken others, through every way to tag.
@@ -1183,12 +1212,13 @@ fresh_sqlite()
 
 # --- which, on which kernel ---
 
-NR_EVERYWHERE=13
+NR_EVERYWHERE=14
 everywhere()
 {
 	fresh "tags are set, found and removed" sets_and_removes
 	fresh "what cannot be done is said" errors
 	fresh "tags that other programs write" other_writers
+	fresh "tags that change elsewhere meanwhile" tags_elsewhere
 	fresh "tags follow renames of files and directories" renames
 	fresh "tags and hard links" hard_links
 	fresh "a hard link outside the tree" names_outside
@@ -1224,12 +1254,13 @@ questions()
 	fresh "related files, and the graph around one" related
 }
 
-NR_LOSSES=32
+NR_LOSSES=33
 losses()
 {
 	fresh "check finds what differs, and repairs" checks
 	fresh "check repairs links of a tree that is being watched" repairs_links
 	fresh "tagging needs the right to write to the file" tags_by_others
+	fresh "links tell nobody what is in others' directories" links_of_others
 	fresh "the index cannot be seen in the mount" index_is_hidden
 	fresh "--json" json
 	fresh "reindex finds what changed behind the mount" reindex
