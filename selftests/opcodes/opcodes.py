@@ -397,11 +397,11 @@ def fault_limit(limit):
 def nobodys():
     with mounted() as daemon:
         policy.answer(fuse.OPENDIR, 0, struct.pack("QIi", FH_NONE, 0, 0))
-        with opened(daemon.path("d"), os.O_RDONLY | os.O_DIRECTORY):
+        with opened(daemon.path("d"), os.O_RDONLY | os.O_DIRECTORY) as fd:
             equal("OPENDIR", daemon.count(fuse.OPENDIR), 0)
             with fault_limit(1):
-                policy.answer(fuse.GETATTR, 7)
-                os.stat(daemon.path("f"))
+                policy.answer(fuse.FSYNCDIR, 5)
+                os.fsync(fd)
                 within(20, lambda: not json.loads(extfusectl("list", "--json"))[0]["policy"])
         within(5, lambda: stats(daemon)["RELEASEDIR"]["answered"])
         equal("RELEASEDIR", daemon.count(fuse.RELEASEDIR), 0)
