@@ -5,7 +5,8 @@
 # answers about names and attributes takes a millisecond. Opening and reading the files
 # of a tag one after the other is ten times faster afterwards.
 #
-# The far file system is bindfs bound to the policy "slow". $FILES: how many files.
+# The far file system is bindfs bound to the policy "slow". $FILES: how many files; of
+# thousands, $SLOWER (50) is how many times as long to wait for their index.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 once 6.12
