@@ -470,9 +470,17 @@ static noinline void carry_on_lookup(struct extfuse_ctx *ctx, struct fuse_iqueue
 		in->value = name;
 }
 
-static __always_inline bool is_moving(const struct extfuse_ctx *ctx, unsigned int heard_by)
+/* As carry_on(), of any request. */
+static __always_inline void carry_on_any(struct extfuse_ctx *ctx, struct fuse_iqueue *fiq,
+					 struct fuse_req *req, struct extfuse_chain *chain,
+					 unsigned int heard_by, struct extfuse_own *own, int ret,
+					 int idx)
+	__releases(&extfuse_srcu)
 {
-	return EXTFUSE_NAMES_MOVE && ctx->req.opcode == FUSE_LOOKUP && heard_by;
+	if (EXTFUSE_NAMES_MOVE && ctx->req.opcode == FUSE_LOOKUP && heard_by)
+		carry_on_lookup(ctx, fiq, req, chain, heard_by, own, ret, idx);
+	else
+		carry_on(ctx, fiq, req, chain, heard_by, own, ret, idx);
 }
 
 /*
@@ -496,10 +504,7 @@ static noinline void send_through_chain(struct extfuse_conn *conn, struct fuse_i
 		extfuse_end_request(req, ret);
 		return;
 	}
-	if (is_moving(&ctx, walk.heard_by))
-		carry_on_lookup(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
-	else
-		carry_on(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
+	carry_on_any(&ctx, fiq, req, chain, walk.heard_by, walk.own, ret, idx);
 }
 
 /*
@@ -513,7 +518,7 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 	const struct extfuse_op *op = op_of(req);
 	struct extfuse_ctx ctx __uninitialized;
 	struct extfuse_chain *chain;
-	unsigned int settled, heard_by;
+	unsigned int settled;
 	int ret;
 
 	chain = op ? conn_chain(conn, &settled) : NULL;
@@ -543,11 +548,9 @@ static void send_foreground(struct extfuse_conn *conn, struct fuse_iqueue *fiq,
 		extfuse_end_request(req, ret);
 		return;
 	}
-	heard_by = !ctx.quiet && extfuse_op_wants_done(op, chain->member[0]->ops);
-	if (is_moving(&ctx, heard_by))
-		carry_on_lookup(&ctx, fiq, req, chain, heard_by, NULL, ret, idx);
-	else
-		carry_on(&ctx, fiq, req, chain, heard_by, NULL, ret, idx);
+	carry_on_any(&ctx, fiq, req, chain,
+		     !ctx.quiet && extfuse_op_wants_done(op, chain->member[0]->ops), NULL, ret,
+		     idx);
 }
 
 /*

@@ -66,6 +66,13 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static int by_tid(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return x->tid < y->tid ? -1 : x->tid > y->tid;
+}
+
 static int by_samples(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -118,7 +125,10 @@ static const char *symbol_of(uint64_t ip)
 	return symbols[low].name;
 }
 
-/* The name of the program that thread @tid is in, without a kernel worker's numbers. */
+/*
+ * The name of the program that thread @tid is in, without a kernel worker's numbers. Looked
+ * for once, if all of one thread are asked for one after the other.
+ */
 static const char *program_of(uint32_t tid, pid_t child, const char *command)
 {
 	static char name[32];
@@ -243,6 +253,7 @@ static void report(int calls, bool all, pid_t child, const char *command)
 
 	fprintf(stderr, "%9.1f  100.00%%  in %s: %zu samples\n",
 		(double)nr_samples * PERIOD_NS / calls, all ? "all" : "the kernel", nr_samples);
+	qsort(samples, nr_samples, sizeof(*samples), by_tid);
 	rows = calloc(nr_samples ?: 1, sizeof(*rows));
 	if (!rows)
 		exit(1);

@@ -132,18 +132,19 @@ bool creds_may_write(fuse_req_t req, int fd, const struct stat *st)
 bool creds_may_reach(fuse_req_t req, int root, const char *path)
 {
 	int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
+	const char *slash;
 	struct stat st;
 	char *name;
 	bool ret;
 
 	while ((ret = fd >= 0 && fstat(fd, &st) == 0 && may(req, fd, &st, 01)) &&
-	       path[strcspn(path, "/")]) {
-		name = strndup(path, strcspn(path, "/"));
+	       (slash = strchr(path, '/'))) {
+		name = strndup(path, slash - path);
 		next = name ? openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 		free(name);
 		close(fd);
 		fd = next;
-		path += strcspn(path, "/") + 1;
+		path = slash + 1;
 	}
 	if (fd >= 0)
 		close(fd);

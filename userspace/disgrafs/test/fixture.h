@@ -17,6 +17,15 @@ static inline void needs_sqlite(void)
 		skip();
 }
 
+static inline void write_file(const char *path, const char *contents)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, contents, strlen(contents)), strlen(contents));
+	close(fd);
+}
+
 static int setup(void **state)
 {
 	(void)state;

@@ -24,15 +24,6 @@
 
 static char buffer[LOOK_BUFFER];
 
-static void write_file(const char *path, const char *contents)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, contents, strlen(contents)), strlen(contents));
-	close(fd);
-}
-
 static int watch(const char *path)
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
