@@ -106,10 +106,9 @@ ktap_set_plan 1
 
 leave_far()
 {
+	umount -l "$mnt" "$low" 2>/dev/null
 	cleanup
-	umount -l "$low" 2>/dev/null
 	extfusectl policy unload slow 2>/dev/null
-	rm -rf --one-file-system "$dir"
 }
 trap leave_far EXIT
 

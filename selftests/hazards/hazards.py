@@ -26,7 +26,7 @@ import ksft  # noqa: E402  pylint: disable=import-error,wrong-import-position
 
 SLOWER = int(os.environ.get("SLOWER", 1))  # how many times as long to wait
 BROKEN = "/sys/module/extfuse/parameters/broken"
-RESULT = re.compile(r"(not ok|ok) \d+ (?:- )?(.*?)( # SKIP.*)?$")
+RESULT = re.compile(r"(not ok|ok) \d+ (?:- )?(.*?)( # SKIP.*)? *$")
 
 
 def run_tests(script, names, policy=None):
