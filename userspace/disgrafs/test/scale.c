@@ -245,7 +245,7 @@ static void measure(const char *what, unsigned long files, void (*fn)(unsigned l
 	}
 	qsort(times, ROUNDS, sizeof(*times), by_time);
 	qsort(cpu, ROUNDS, sizeof(*cpu), by_time);
-	printf("%-16s %8lu files, ms: p50 %.3f, p99 %.3f; of the CPU p50 %.3f, p99 %.3f; %.1f results\n",
+	printf("%-18s %8lu files, ms: p50 %.3f, p99 %.3f; of the CPU p50 %.3f, p99 %.3f; %.1f results\n",
 	       what, files, times[ROUNDS / 2], times[ROUNDS * 99 / 100], cpu[ROUNDS / 2],
 	       cpu[ROUNDS * 99 / 100], (double)found / ROUNDS);
 }
