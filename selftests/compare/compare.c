@@ -27,6 +27,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -235,6 +236,8 @@ int main(int argc, char **argv)
 	unsigned long ops = 1000, from = 0, every = 1000;
 	int option, ret;
 
+	/* a FIFO that nobody reads: EPIPE */
+	signal(SIGPIPE, SIG_IGN);
 	while ((option = getopt(argc, argv, "s:n:t:f:o:k:v")) != -1) {
 		switch (option) {
 		case 's': seed = strtoul(optarg, NULL, 0); break;

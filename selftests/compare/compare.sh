@@ -21,7 +21,8 @@ same()
 		trees+=("$dir/$daemon-$name=$(lower "$daemon" "$daemon-$name")")
 	done
 	# shellcheck disable=SC2086
-	"$here/compare" -s "$SEED" -n "$OPS" -k "$(kind "$daemon")" $ARGS "${trees[@]}" || result=1
+	"$here/compare" -s "$SEED" -n "$OPS" -k "$(kind "$daemon")" $ARGS "${trees[@]}" ||
+		no "compare ended with $?" || result=1
 	requests "$dir/$daemon-bound" "$dir/$daemon-ttl" | sed 's/^/# /'
 	unmount_all
 	return $result

@@ -394,6 +394,20 @@ static long do_open(struct side *side, const struct op *op)
 	return side->fd[op->slot] < 0 ? -1 : 0;
 }
 
+/*
+ * Pages are written back through any handle of the file, and each as often as the kernel
+ * likes. With O_APPEND, daemons append them all.
+ */
+static bool appends(const struct side *side)
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (side->fd[i] >= 0 && fcntl(side->fd[i], F_GETFL) & O_APPEND)
+			return true;
+	return false;
+}
+
 static long do_map_write(int fd, const struct op *op)
 {
 	struct stat st;
@@ -634,7 +648,7 @@ static long do_op(struct side *side, const struct kind *kind, const struct op *o
 		ret = pwrite(fd, buffer, op->len, op->off);
 		break;
 	case MAP_WRITE:
-		ret = do_map_write(fd, op);
+		ret = appends(side) ? 0 : do_map_write(fd, op);
 		break;
 	case FTRUNCATE:
 		ret = ftruncate(fd, op->off);

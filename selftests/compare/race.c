@@ -25,6 +25,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -336,6 +337,8 @@ int main(int argc, char **argv)
 	int option, rounds = 5, ops = 100, processes = 2;
 	uint64_t seed = time(NULL);
 
+	/* a FIFO that nobody reads: EPIPE */
+	signal(SIGPIPE, SIG_IGN);
 	while ((option = getopt(argc, argv, "s:r:n:p:tk:")) != -1) {
 		switch (option) {
 		case 's': seed = strtoul(optarg, NULL, 0); break;

@@ -25,7 +25,7 @@ race()
 	serve "$daemon" "$name" "$@" || return
 	truth=$(truth "$daemon" "$name") || return
 	"$here/race" -s "$SEED" -r "$ROUNDS" -n "$OPS" -p "$PROCESSES" "${options[@]}" \
-		"$truth" "$dir/$name" || result=1
+		"$truth" "$dir/$name" || no "race ended with $?" || result=1
 	requests "$dir/$name" | sed 's/^/# /'
 	unmount_all
 	return $result
