@@ -14,10 +14,10 @@
  *   -f OP      carry out none before this one
  *   -o WORDS   carry out only those whose description contains one of these, with
  *              commas in between: "f1,#2"
- *   -k KIND    what the daemon is like, letters: p its inodes are paths, f it follows
- *              links to what it changes; what can be compared: s statfs(), b blocks, l the
- *              number of links, c ctime with that of the lower file, i set-user-ID and
- *              set-group-ID bits
+ *   -k KIND    what the daemon is like, letters: p its inodes are paths, a it acts as the
+ *              caller, also on files that are open, f it follows links to what it changes;
+ *              what can be compared: s statfs(), b blocks, l the number of links, c ctime
+ *              with that of the lower file, i set-user-ID and set-group-ID bits
  *   -v         print each operation
  *
  * The operations that a seed makes do not depend on how they end, so that -f and -o

@@ -27,6 +27,7 @@ struct side {
 /* What differs between daemons, see compare.sh. */
 struct kind {
 	bool paths;		/* the daemon's inodes are names: no lasting second links */
+	bool acts;		/* by name, as the caller, who may not get there */
 	bool follows;		/* it changes a link's target for the link */
 	bool statfs;		/* statfs() says the same of trees that are the same */
 	bool blocks;		/* so does st_blocks */

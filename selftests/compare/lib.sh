@@ -136,7 +136,7 @@ kind()
 	passthrough_ll) echo sblciu ;;
 	bindfs) echo psblciu ;;
 	# writes as whoever asked last, of those that it heard of
-	mergerfs) echo psblcu ;;
+	mergerfs) echo pasblcu ;;
 	# SFTP has neither number of links nor ctime, which is mtime
 	sshfs) echo pfsiu ;;
 	# makes files as the caller, and what others ask meanwhile, too

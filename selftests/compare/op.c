@@ -234,6 +234,8 @@ void draw(uint64_t *seed, const struct kind *kind, struct op *op)
 	op->fill = below(seed, 256);
 	if (op->what == LINK && kind->paths)
 		op->user = false;	/* who might not be allowed to do the rest, see do_link() */
+	if (has_slot(op) && kind->acts)
+		op->user = false;	/* who might not be allowed to look the file up */
 	if (op->what == STATFS && !kind->statfs)
 		op->what = STAT;
 }

@@ -34,6 +34,7 @@ void side_init(struct side *side, char *at)
 void kind_init(struct kind *kind, const char *letters)
 {
 	kind->paths = strchr(letters, 'p');
+	kind->acts = strchr(letters, 'a');
 	kind->follows = strchr(letters, 'f');
 	kind->statfs = strchr(letters, 's');
 	kind->blocks = strchr(letters, 'b');
