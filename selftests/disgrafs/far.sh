@@ -106,7 +106,7 @@ ktap_set_plan 1
 
 leave_far()
 {
-	umount -l "$mnt" "$low" 2>/dev/null
+	umount -l "$low" 2>/dev/null
 	cleanup
 	extfusectl policy unload slow 2>/dev/null
 }

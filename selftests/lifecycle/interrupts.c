@@ -248,11 +248,12 @@ int main(int argc, char **argv)
 		usleep(1000);
 	close(go[1]);
 	all = settle() == CALLS;
-	for (i = 0; i < CALLS; i++)
+	for (i = 0; i < CALLS; i++) {
 		if (tasks[i].ended)
 			warnx("%s: did not wait for the daemon", calls[i].name);
-	for (i = 0; i < CALLS; i++)
-		kill(tasks[i].pid, kills ? SIGKILL : SIGUSR1);
+		else
+			kill(tasks[i].pid, kills ? SIGKILL : SIGUSR1);
+	}
 	settle();
 	kill(daemon, stop ? SIGCONT : SIGUSR2);
 	for (i = 0; i < 600 && collect(false); i++)
