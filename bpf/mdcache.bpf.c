@@ -131,10 +131,17 @@ struct no_caps no_caps[NO_CAPS];
 
 #define DATA_MAX 208
 
+/*
+ * A daemon that acts as its caller tells root alone of trusted.* attributes, though the
+ * kernel does all other checks: what it told a user may lack them.
+ */
+enum { NOT_ROOT = 1, NOT_USERS };
+
 struct data_val {
 	__u64 stamp;
 	__u64 expires;
-	__s64 len;		/* or -errno */
+	__s32 len;		/* or -errno */
+	__u32 not_for;		/* NOT_ROOT or NOT_USERS */
 	__u64 sum;
 	__u8 data[DATA_MAX];
 };
@@ -436,7 +443,7 @@ static __always_inline __u64 data_head_sum(const struct data_val *val, const str
 	sum = sum_add(sum, (__u64)key->kind << 32 | key->mask);
 	sum = sum_add(sum, val->stamp);
 	sum = sum_add(sum, val->expires);
-	return sum_add(sum, val->len);
+	return sum_add(sum, (__u64)val->not_for << 32 | (__u32)val->len);
 }
 
 static __always_inline __u64 data_sum(const struct data_val *val, const struct data_key *key)
@@ -1413,6 +1420,7 @@ static __always_inline bool load_data(const struct data_key *key, __u64 stamp,
 	to->stamp = READ_ONCE(val->stamp);
 	to->expires = READ_ONCE(val->expires);
 	to->len = READ_ONCE(val->len);
+	to->not_for = READ_ONCE(val->not_for);
 	to->sum = READ_ONCE(val->sum);
 	if (to->stamp != stamp || vfs_validity(to->expires, 0) < 0)
 		return false;
@@ -1438,15 +1446,48 @@ static __always_inline void store_data(const struct extfuse_req *req, const stru
 static __always_inline int serve_data(struct extfuse_req *req, const struct data_key *key)
 {
 	struct data_val val;
+	__u32 len;
 	int ret;
 
 	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
-	if (!load_data(key, req->cookie[STAMP], &val))
+	if (!load_data(key, req->cookie[STAMP], &val) ||
+	    val.not_for & (req->uid ? NOT_USERS : NOT_ROOT))
 		return EXTFUSE_PASS;
 	if (val.len < 0)
 		return val.len;
-	ret = extfuse_reply_set(req, val.data, val.len & 0xff);
+	len = val.len;
+	barrier_var(len);	/* the compiler knows the bound, the verifier not */
+	if (len > DATA_MAX)
+		return EXTFUSE_PASS;
+	ret = extfuse_reply_set(req, val.data, len);
 	return ret == -ERANGE || !ret ? ret : EXTFUSE_PASS;
+}
+
+#define TRUSTED 0x2e64657473757274ULL	/* "trusted." */
+
+/* If there may be a name of trusted.* in a list. */
+static __noinline bool has_trusted(const struct data_val *list)
+{
+	__u64 word = 0;
+	int i;
+
+	for (i = 0; i < DATA_MAX && i < list->len; i++) {
+		word = word >> 8 | (__u64)list->data[i] << 56;
+		if (word == TRUSTED)
+			return true;
+	}
+	return false;
+}
+
+/* If the request may name an attribute of trusted.*: of long names nobody knows. */
+static __always_inline bool names_trusted(struct extfuse_req *req)
+{
+	union {
+		char name[64];
+		__u64 word;
+	} is = {};
+
+	return extfuse_req_name(req, 0, is.name, sizeof(is.name)) < 0 || is.word == TRUSTED;
 }
 
 /* Keeps the reply to an xattr or readlink request. */
@@ -1457,8 +1498,13 @@ static __always_inline int learn_data(struct extfuse_req *req, const struct data
 
 	val.len = error ?: extfuse_reply_data(req, val.data, sizeof(val.data));
 	/* a question for the size alone, or too large a value */
-	if (error || val.len >= 0)
-		store_data(req, key, &val);
+	if (!error && val.len < 0)
+		return 0;
+	if (key->kind == XATTR_LIST && !error)
+		val.not_for = req->uid ? NOT_ROOT : has_trusted(&val) ? NOT_USERS : 0;
+	else if (key->kind == XATTR && names_trusted(req))
+		val.not_for = req->uid ? NOT_ROOT : NOT_USERS;
+	store_data(req, key, &val);
 	return 0;
 }
 

@@ -1276,6 +1276,33 @@ def users_closed():
         expect("EACCES", as_user, UID, os.lstat, m("d/f"))
 
 
+@test("trusted.* attributes of a daemon that tells root alone")
+def users_trusted():
+    secret = "trusted." + "t" * 100
+    for first, second in ((0, UID), (UID, 0)):
+        with Mount() as m:
+            m.say("caller 1", "put /f text", "setx /f user.a 1", "setx /f trusted.t 2",
+                  f"setx /f {secret} 3", "put /g text", "setx /g user.a 1", "put /h text")
+            for uid in (first, second) * 3:
+                names, plain = as_user(uid, os.listxattr, m("f")), ["user.a"]
+                if sorted(names) != (plain if uid else sorted(plain + ["trusted.t", secret])):
+                    raise Wrong(f"user {uid} after {first} and {second}: {names}")
+                for name, value in (("trusted.t", b"2"), (secret, b"3")):
+                    expect("ENODATA" if uid else value, as_user, uid, os.getxattr, m("f"), name)
+                expect(b"1", as_user, uid, os.getxattr, m("f"), "user.a")
+                expect(plain, as_user, uid, os.listxattr, m("g"))
+                expect([], as_user, uid, os.listxattr, m("h"))
+            # what all are told alike is everybody's, and each user's as well
+            m.costs_nothing(as_user, second, os.getxattr, m("f"), "user.a")
+            as_user(UID, os.listxattr, m("f"))
+            m.costs_nothing(as_user, UID + 1, os.listxattr, m("f"))
+            os.listxattr(m("f"))
+            m.costs_nothing(os.listxattr, m("f"))
+            for name in ("g", "h"):
+                os.listxattr(m(name))
+                m.costs_nothing(as_user, UID, os.listxattr, m(name))
+
+
 # --- ends and beginnings ---
 
 

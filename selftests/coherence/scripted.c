@@ -31,6 +31,7 @@
  *   ttl ENTRY ATTR NEGATIVE   seconds; NEGATIVE below 0: reply ENOENT instead
  *   refuse UID                EACCES for all that this user asks; -1: nobody
  *   checks 0|1                look at permissions, as without default_permissions
+ *   caller 0|1                tell root alone of trusted.* attributes
  *   reuse 0|1|2               nodeids given up: not again, with another generation,
  *                             with the same generation
  *   handles FIRST STEP        of files and directories that are opened from now on (0 0)
@@ -91,7 +92,7 @@ static double entry_ttl, attr_ttl, negative_ttl = -1;
 static uint64_t free_blocks = 1000;
 static uint64_t next_handle, handle_step;
 static long refused = -1;
-static bool checks, writeback;
+static bool checks, caller, writeback;
 static int reuse;
 
 enum { IDLE, ARMED, HELD, RELEASED };
@@ -949,6 +950,11 @@ static void reply_data(fuse_req_t req, unsigned int opcode, const char *name, co
 	free(copy);
 }
 
+static bool hidden(fuse_req_t req, const char *name)
+{
+	return caller && fuse_req_ctx(req)->uid && !strncmp(name, "trusted.", strlen("trusted."));
+}
+
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct xattr *x;
@@ -960,7 +966,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 		pthread_mutex_unlock(&lock);
 		return;
 	}
-	x = *find_xattr(n, name);
+	x = hidden(req, name) ? NULL : *find_xattr(n, name);
 	reply_data(req, FUSE_GETXATTR, name, x ? x->value : NULL, x ? x->size : 0, size,
 		   x ? 0 : ENODATA);
 }
@@ -979,6 +985,8 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		return;
 	}
 	for (x = n->xattrs; x; x = x->next) {
+		if (hidden(req, x->name))
+			continue;
 		strcpy(list + len, x->name);
 		len += strlen(x->name) + 1;
 	}
@@ -1265,6 +1273,8 @@ static bool own_command(char **w, int nr, char *out, size_t size, const char **e
 		refused = atol(w[1]);
 	} else if (!strcmp(w[0], "checks") && nr == 2) {
 		checks = atoi(w[1]);
+	} else if (!strcmp(w[0], "caller") && nr == 2) {
+		caller = atoi(w[1]);
 	} else if (!strcmp(w[0], "reuse") && nr == 2) {
 		reuse = atoi(w[1]);
 		if (!reuse)
