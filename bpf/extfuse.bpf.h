@@ -119,6 +119,7 @@ struct extfuse_ops {
 extern int extfuse_req_name(struct extfuse_req *req, __u32 which, void *buf, __u32 buf__sz) __ksym;
 extern int extfuse_req_name_hash(struct extfuse_req *req, __u32 which, __u64 dir,
 				 struct extfuse_name_hash *hash) __ksym;
+extern int extfuse_req_child(struct extfuse_req *req, __u32 which, __u64 *nodeid) __ksym;
 extern int extfuse_reply_set(struct extfuse_req *req, const void *data, __u32 data__sz) __ksym;
 extern int extfuse_reply_data(struct extfuse_req *req, void *buf, __u32 buf__sz) __ksym;
 extern int extfuse_open_flags(struct extfuse_req *req, __u32 flags) __ksym;

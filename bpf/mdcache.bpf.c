@@ -814,22 +814,6 @@ static __always_inline void store_name(const struct extfuse_req *req, const stru
 	keep_name(key, name_hash(key), &val);
 }
 
-/*
- * Which inode a name means, without an answer that could be served: it tells
- * unlink and rename whose attributes they change.
- */
-static __always_inline void note_name(const struct extfuse_req *req, const struct name_key *key,
-				      __u64 nodeid, __u64 stamp)
-{
-	struct name_val val = { .stamp = stamp, .nodeid = nodeid, .epoch = req->epoch };
-
-	if (ACTIVE(stamp) || (nodeid & EXTFUSE_NODEID_UNCACHED))
-		return;
-	val.stamp += child_stamp(req, nodeid);
-	val.sum = name_sum(&val, key);
-	keep_name(key, name_hash(key), &val);
-}
-
 SEC("struct_ops/lookup")
 int BPF_PROG(mdcache_lookup, struct extfuse_req *req, struct fuse_entry_out *out)
 {
@@ -914,14 +898,13 @@ static __always_inline int change_node(struct extfuse_req *req)
  * The inode that a name means. Not known: 0, whose slot is that of everything
  * on the connection. Known to be absent: ~0, whose slot is bumped anyway.
  */
-static __always_inline __u64 child_of(const struct extfuse_req *req, const struct name_key *key,
-				      __u64 parent)
+static __always_inline __u64 child_of(struct extfuse_req *req, __u32 which)
 {
-	struct name_val val;
+	__u64 nodeid = 0;
 
-	if (!load_name(req, key, name_stamp(req, key, parent), &val))
+	if (extfuse_req_child(req, which, &nodeid))
 		return 0;
-	return val.nodeid ?: ~0ULL;
+	return nodeid ?: ~0ULL;
 }
 
 /* A name in directory nodeid appears, or goes and takes a link of its inode along. */
@@ -934,7 +917,7 @@ static __always_inline int change_name(struct extfuse_req *req, bool goes)
 	begin_any(req);
 	begin_node(req, req->nodeid);
 	if (goes) {
-		req->cookie[MOVED] = child_of(req, &key, req->nodeid);
+		req->cookie[MOVED] = child_of(req, 0);
 		begin_node(req, req->cookie[MOVED]);
 	}
 	bump(name_slot(&key), BEGIN);
@@ -1169,19 +1152,19 @@ int BPF_PROG(mdcache_link, struct extfuse_req *req, const struct fuse_link_in *i
 	return EXTFUSE_PASS;
 }
 
-SEC("struct_ops/unlink")
+SEC("struct_ops.s/unlink")
 int BPF_PROG(mdcache_unlink, struct extfuse_req *req)
 {
 	return change_name(req, true);
 }
 
-SEC("struct_ops/rmdir")
+SEC("struct_ops.s/rmdir")
 int BPF_PROG(mdcache_rmdir, struct extfuse_req *req)
 {
 	return change_name(req, true);
 }
 
-SEC("struct_ops/rename")
+SEC("struct_ops.s/rename")
 int BPF_PROG(mdcache_rename, struct extfuse_req *req, const struct fuse_rename2_in *in)
 {
 	struct name_key key;
@@ -1190,11 +1173,10 @@ int BPF_PROG(mdcache_rename, struct extfuse_req *req, const struct fuse_rename2_
 	if (name_key(&key, req, in->newdir, 1))
 		return EXTFUSE_PASS;
 	req->cookie[OTHER] = in->newdir;
-	req->cookie[VICTIM] = child_of(req, &key, in->newdir);
+	req->cookie[VICTIM] = child_of(req, 1);
 	begin_node(req, in->newdir);
 	begin_node(req, req->cookie[VICTIM]);
 	bump(name_slot(&key), BEGIN);
-	req->cookie[BEGUN] = name_stamp(req, &key, in->newdir);
 	return EXTFUSE_PASS;
 }
 
@@ -1225,19 +1207,16 @@ static __always_inline void end_name(struct extfuse_req *req, bool goes)
  * 0 if it is not.
  */
 static __always_inline __u64 settled_stamp(const struct extfuse_req *req,
-					   const struct name_key *key, __u64 parent, int own_conn)
+					   const struct name_key *key)
 {
-	__u64 stamp = req->cookie[BEGUN] + END + own_conn * END;
+	__u64 stamp = req->cookie[BEGUN] + END;
 
-	return !ACTIVE(stamp) && name_stamp(req, key, parent) == stamp ? stamp : 0;
+	return !ACTIVE(stamp) && name_stamp(req, key, req->nodeid) == stamp ? stamp : 0;
 }
 
-static __always_inline void end_rename(struct extfuse_req *req, int error)
+static __always_inline void end_rename(struct extfuse_req *req)
 {
-	__u64 moved = req->cookie[MOVED];
-	int own_conn = !req->cookie[MOVED] + !req->cookie[VICTIM];
 	struct name_key key;
-	__u64 stamp;
 
 	if (name_key(&key, req, req->cookie[OTHER], 1))
 		return;
@@ -1245,11 +1224,6 @@ static __always_inline void end_rename(struct extfuse_req *req, int error)
 	end_node(req, req->cookie[VICTIM]);
 	end_node(req, req->cookie[OTHER]);
 	end_name(req, true);
-
-	/* not to be served (no generation, no validity), but the next unlink will ask */
-	stamp = settled_stamp(req, &key, req->cookie[OTHER], own_conn);
-	if (!error && stamp && moved && moved != ~0ULL)
-		note_name(req, &key, moved, stamp);
 }
 
 /* Replies */
@@ -1339,7 +1313,7 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 			   to_ns(entry->attr_valid, entry->attr_valid_nsec), before);
 	}
 	end_name(req, false);
-	stamp = settled_stamp(req, &key, req->nodeid, 0);
+	stamp = settled_stamp(req, &key);
 	if (!error && stamp && !uncached(req))
 		store_name(req, &key, entry, false, stamp);
 	return 0;
@@ -1918,7 +1892,7 @@ int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 		return 0;
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
-		end_rename(req, error);
+		end_rename(req);
 		return 0;
 	case FUSE_IOCTL:
 		if (error == -ENOSYS)

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 
 #include "backing.h"
+#include "child.h"
 #include "compat.h"
 #include "dispatch.h"
 #include "kfuncs.h"
@@ -128,6 +129,24 @@ __bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 di
 	ctx->hashed[which].dir = dir;
 	ctx->nr_hashed |= BIT(which);
 	return 0;
+}
+
+/**
+ * extfuse_req_child - which inode a name that the request carries means
+ * @req: an unlink, rmdir or rename request, in its callback
+ * @which: 0 for the first name, 1 for the second (rename)
+ * @nodeid: receives the nodeid; 0: the name is known to be absent
+ *
+ * What the kernel takes it to mean, however it learned that: by LOOKUP, whoever answered,
+ * or from a listing (READDIRPLUS), of which no policy hears.
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOENT if there is no such name, or the kernel does not know it any more
+ * (the daemon has just invalidated it); -EINVAL for other requests and in reply callbacks.
+ */
+__bpf_kfunc int extfuse_req_child(struct extfuse_req *req, u32 which, u64 *nodeid)
+{
+	return extfuse_ctx_child(extfuse_ctx_of(req), which, nodeid);
 }
 
 /**
@@ -342,6 +361,7 @@ __bpf_kfunc_end_defs();
 BTF_KFUNCS_START(extfuse_kfunc_ids)
 BTF_ID_FLAGS(func, extfuse_req_name, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_req_name_hash, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, extfuse_req_child, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, extfuse_reply_set, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_reply_data, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, extfuse_open_flags, KF_TRUSTED_ARGS)

@@ -12,6 +12,7 @@ struct fuse_attr;
 int extfuse_req_name(struct extfuse_req *req, u32 which, void *buf, u32 buf__sz);
 int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 dir,
 			  struct extfuse_name_hash *hash);
+int extfuse_req_child(struct extfuse_req *req, u32 which, u64 *nodeid);
 int extfuse_reply_set(struct extfuse_req *req, const void *data, u32 data__sz);
 int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__sz);
 int extfuse_open_flags(struct extfuse_req *req, u32 flags);

@@ -393,6 +393,25 @@ def unknown_names():
         m.agree("x-link", "y-link", "a", "b")
 
 
+@test("names that only a listing told of go: nothing else is void")
+def listed_names():
+    with Mount(entry=FOREVER) as m:
+        m.say("mkdir /d", "mkdir /d/e", "put /other text")
+        links = [name + "-link" for name in "fgh"]
+        m.say(*(f"put /d/{name} text" for name in "fgh"),
+              *(f"ln /d/{name} /{name}-link" for name in "fgh"))
+        m.warm("other", *links)
+        os.listdir(m("d"))
+        # it always asks for the name that is to be renamed to
+        for lookups, change in ((0, lambda: os.unlink(m("d/f"))),
+                                (1, lambda: os.rename(m("d/g"), m("d/h"))),
+                                (0, lambda: os.rmdir(m("d/e")))):
+            if m.asked(change).get("LOOKUP", 0) != lookups:
+                raise Wrong("the kernel did not know the name")
+            m.costs_nothing(os.lstat, m("other"))
+            m.agree("d/f", "d/g", "d/h", "d/e", *links)
+
+
 @test("a file renamed twice, then unlinked: the other link's count")
 def rename_twice():
     with Mount() as m:

@@ -77,6 +77,19 @@ static __always_inline int with_data(struct extfuse_req *req)
 #define PLAIN(name) \
 SEC("struct_ops/" #name) int BPF_PROG(wild_##name, struct extfuse_req *req) { return plain(req); }
 
+/* Asks besides what a name means that there may not be. */
+static __always_inline int goes(struct extfuse_req *req)
+{
+	__u64 nodeid = 0;
+
+	extfuse_req_child(req, READ_ONCE(wild.replies) & 3, &nodeid);
+	req->cookie[1] = nodeid;
+	return plain(req);
+}
+
+#define GOES(name) \
+SEC("struct_ops.s/" #name) int BPF_PROG(wild_##name, struct extfuse_req *req) { return goes(req); }
+
 #define DATA(name) \
 SEC("struct_ops/" #name) \
 int BPF_PROG(wild_##name, struct extfuse_req *req) { return with_data(req); }
@@ -178,9 +191,9 @@ DATA(readdir)
 PLAIN(symlink)
 PLAIN(mknod)
 PLAIN(mkdir)
-PLAIN(unlink)
-PLAIN(rmdir)
-PLAIN(rename)
+GOES(unlink)
+GOES(rmdir)
+GOES(rename)
 PLAIN(link)
 PLAIN(release)
 PLAIN(fsync)

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The inode of a name that is about to go: the kernel has its dentry, of which the
+ * request carries the name alone.
+ *
+ * The VFS holds the directory exclusively and both dentries while UNLINK, RMDIR and
+ * RENAME are under way, so what is found stays what it is, and the references that are
+ * put here are not the last.
+ */
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/fuse.h>
+
+#include "child.h"
+#include "compat.h"
+#include "dispatch.h"
+#include "layout/fuse_private.h"
+#include "lookups.h"
+
+/* Nodeid of the directory that a name is in; 0: there is no such name. */
+static u64 dir_of(const struct extfuse_ctx *ctx, u32 which)
+{
+	const struct xf_in_arg *in;
+
+	if (!which)
+		return ctx->req.nodeid;
+	if (ctx->req.opcode != FUSE_RENAME && ctx->req.opcode != FUSE_RENAME2)
+		return 0;
+	in = xf_args_in(ctx->args, 0);
+	BUILD_BUG_ON(offsetof(struct fuse_rename_in, newdir) ||
+		     offsetof(struct fuse_rename2_in, newdir));
+	return in->size >= sizeof(u64) ? *(const u64 *)in->value : 0;
+}
+
+static struct dentry *find_dir(struct super_block *sb, u64 nodeid)
+{
+	struct dentry *dir = NULL;
+	struct inode *inode;
+
+	rcu_read_lock();
+	inode = extfuse_live_inode(sb, nodeid);
+	if (inode && S_ISDIR(inode->i_mode))
+		dir = d_find_any_alias(inode);
+	rcu_read_unlock();
+	return dir;
+}
+
+static struct dentry *find_child(struct dentry *dir, const char *name, int len)
+{
+	struct qstr qstr = QSTR_INIT(name, len);
+
+	qstr.hash = full_name_hash(dir, name, len);
+	return d_lookup(dir, &qstr);
+}
+
+/**
+ * extfuse_ctx_child - nodeid that a name of the request has in the kernel
+ * @ctx: an unlink, rmdir or rename request, before it is sent
+ * @which: 0 for the first name, 1 for the second
+ * @nodeid: receives it; 0: the kernel knows the name to be absent
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOENT if there is no such name, or the kernel has it no more; -EINVAL for
+ * other requests.
+ */
+int extfuse_ctx_child(const struct extfuse_ctx *ctx, u32 which, u64 *nodeid)
+{
+	struct dentry *dir, *child;
+	const char *name;
+	int len;
+
+	switch (ctx->req.opcode) {
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!ctx->args || (ctx->req.flags & EXTFUSE_REQ_REPLY))
+		return -EINVAL;
+	len = extfuse_ctx_name(ctx, which, &name);
+	if (len < 0)
+		return len;
+	dir = find_dir(ctx->conn->sb, dir_of(ctx, which));
+	if (!dir)
+		return -ENOENT;
+	child = find_child(dir, name, len);
+	dput(dir);
+	if (!child)
+		return -ENOENT;
+	*nodeid = d_is_negative(child) ? 0 : xf_inode_nodeid(d_inode(child));
+	dput(child);
+	return 0;
+}
