@@ -36,6 +36,8 @@
  * rewritten under a reader's eyes or by two writers at once, so each has a checksum over
  * its content and key, and is not there if that is wrong.
  */
+#include <bpf/bpf_endian.h>
+
 #include "extfuse.bpf.h"
 
 char _license[] SEC("license") = "GPL";
@@ -60,6 +62,16 @@ __u64 slots[SLOTS];
  * learned of it in its former life is void whatever the counters say.
  */
 __u64 lives[SLOTS];
+
+/*
+ * Directories in which the daemon has invalidated a name. fs/fuse is told before it drops
+ * the dentry, for which it waits if the directory is being changed: what is changed may be
+ * that very name.
+ */
+__u8 notified[SLOTS];
+
+/* The epoch of a connection whose daemon never said that all names are obsolete, or 0. */
+#define FIRST_EPOCH 1
 
 /* Names of the request's cookies for a change under way. */
 enum { OTHER, MOVED, VICTIM, BEGUN };
@@ -298,6 +310,11 @@ static __always_inline __u64 *node_life(__u64 conn, __u64 nodeid)
 	return &lives[(mix(conn, nodeid) >> 48) & (SLOTS - 1)];
 }
 
+static __always_inline __u8 *notified_in(__u64 conn, __u64 dir)
+{
+	return &notified[(mix(conn, dir) >> 48) & (SLOTS - 1)];
+}
+
 static __always_inline struct no_caps *no_caps_of(__u64 conn, __u64 nodeid)
 {
 	return &no_caps[(mix(conn, nodeid) >> 50) & (NO_CAPS - 1)];
@@ -337,12 +354,16 @@ static __always_inline __u64 node_stamp(__u64 conn, __u64 nodeid)
 	return READ_ONCE(*node_slot(conn, nodeid)) + READ_ONCE(*conn_slot(conn));
 }
 
-/* Of a name in directory @parent, which may have had other names in a former life. */
+/* Of names in directory @parent, which may have had other names in a former life. */
+static __always_inline __u64 parent_stamp(const struct extfuse_req *req, __u64 parent)
+{
+	return READ_ONCE(*conn_slot(req->conn)) + READ_ONCE(*node_life(req->conn, parent));
+}
+
 static __always_inline __u64 name_stamp(const struct extfuse_req *req, const struct name_key *key,
 					__u64 parent)
 {
-	return READ_ONCE(*name_slot(key)) + READ_ONCE(*conn_slot(req->conn)) +
-	       READ_ONCE(*node_life(req->conn, parent));
+	return READ_ONCE(*name_slot(key)) + parent_stamp(req, parent);
 }
 
 /* What an entry's stamp has on top, for the inode that the name means. */
@@ -895,20 +916,31 @@ static __always_inline int change_node(struct extfuse_req *req)
 }
 
 /*
- * The inode that a name means. Not known: 0, whose slot is that of everything
+ * The inode that a name means: as the kernel has it or, where that may be out of date, as
+ * LOOKUP told after the last notification. Not known: 0, whose slot is that of everything
  * on the connection. Known to be absent: ~0, whose slot is bumped anyway.
+ *
+ * @before: the name's slot before the change.
  */
-static __always_inline __u64 child_of(struct extfuse_req *req, __u32 which)
+static __always_inline __u64 child_of(struct extfuse_req *req, const struct name_key *key,
+				      __u64 dir, __u32 which, __u64 before)
 {
+	struct name_val val;
 	__u64 nodeid = 0;
 
-	if (extfuse_req_child(req, which, &nodeid))
+	if (READ_ONCE(*notified_in(req->conn, dir)) || req->epoch > FIRST_EPOCH) {
+		if (!load_name(req, key, before + parent_stamp(req, dir), &val) ||
+		    val.epoch != req->epoch)
+			return 0;
+		nodeid = val.nodeid;
+	} else if (extfuse_req_child(req, which, &nodeid)) {
 		return 0;
+	}
 	return nodeid ?: ~0ULL;
 }
 
-/* A name in directory nodeid appears, or goes and takes a link of its inode along. */
-static __always_inline int change_name(struct extfuse_req *req, bool goes)
+/* A name in directory nodeid appears. */
+static __always_inline int begin_name(struct extfuse_req *req)
 {
 	struct name_key key;
 
@@ -916,12 +948,37 @@ static __always_inline int change_name(struct extfuse_req *req, bool goes)
 		return EXTFUSE_PASS;
 	begin_any(req);
 	begin_node(req, req->nodeid);
-	if (goes) {
-		req->cookie[MOVED] = child_of(req, 0);
-		begin_node(req, req->cookie[MOVED]);
-	}
 	bump(name_slot(&key), BEGIN);
 	req->cookie[BEGUN] = name_stamp(req, &key, req->nodeid);
+	return EXTFUSE_PASS;
+}
+
+/*
+ * A name goes and takes a link of its inode along. A notification of the name from now on
+ * moves its slot, which end_going() sees; one of before has been noted already.
+ */
+static __always_inline __u64 begin_going(struct extfuse_req *req, const struct name_key *key,
+					 __u64 dir, __u32 which)
+{
+	__u64 before = __sync_fetch_and_add(name_slot(key), BEGIN);
+	__u64 child = child_of(req, key, dir, which, before);
+
+	begin_node(req, child);
+	/* a daemon that goes by name may not find a file that is open any more */
+	bump(caps_slot(req->conn, child), BEGIN);
+	req->cookie[BEGUN] += before + BEGIN;
+	return child;
+}
+
+static __always_inline int begin_removal(struct extfuse_req *req)
+{
+	struct name_key key;
+
+	if (name_key(&key, req, req->nodeid, 0))
+		return EXTFUSE_PASS;
+	begin_any(req);
+	begin_node(req, req->nodeid);
+	req->cookie[MOVED] = begin_going(req, &key, req->nodeid, 0);
 	return EXTFUSE_PASS;
 }
 
@@ -1116,25 +1173,25 @@ int BPF_PROG(mdcache_copy_file_range, struct extfuse_req *req,
 SEC("struct_ops/symlink")
 int BPF_PROG(mdcache_symlink, struct extfuse_req *req)
 {
-	return change_name(req, false);
+	return begin_name(req);
 }
 
 SEC("struct_ops/mknod")
 int BPF_PROG(mdcache_mknod, struct extfuse_req *req)
 {
-	return change_name(req, false);
+	return begin_name(req);
 }
 
 SEC("struct_ops/mkdir")
 int BPF_PROG(mdcache_mkdir, struct extfuse_req *req)
 {
-	return change_name(req, false);
+	return begin_name(req);
 }
 
 SEC("struct_ops/create")
 int BPF_PROG(mdcache_create, struct extfuse_req *req)
 {
-	return change_name(req, false);
+	return begin_name(req);
 }
 
 SEC("struct_ops/tmpfile")
@@ -1146,7 +1203,7 @@ int BPF_PROG(mdcache_tmpfile, struct extfuse_req *req)
 SEC("struct_ops/link")
 int BPF_PROG(mdcache_link, struct extfuse_req *req, const struct fuse_link_in *in)
 {
-	change_name(req, false);
+	begin_name(req);
 	req->cookie[OTHER] = in->oldnodeid;
 	begin_node(req, in->oldnodeid);
 	return EXTFUSE_PASS;
@@ -1155,13 +1212,13 @@ int BPF_PROG(mdcache_link, struct extfuse_req *req, const struct fuse_link_in *i
 SEC("struct_ops.s/unlink")
 int BPF_PROG(mdcache_unlink, struct extfuse_req *req)
 {
-	return change_name(req, true);
+	return begin_removal(req);
 }
 
 SEC("struct_ops.s/rmdir")
 int BPF_PROG(mdcache_rmdir, struct extfuse_req *req)
 {
-	return change_name(req, true);
+	return begin_removal(req);
 }
 
 SEC("struct_ops.s/rename")
@@ -1169,14 +1226,12 @@ int BPF_PROG(mdcache_rename, struct extfuse_req *req, const struct fuse_rename2_
 {
 	struct name_key key;
 
-	change_name(req, true);
+	begin_removal(req);
 	if (name_key(&key, req, in->newdir, 1))
 		return EXTFUSE_PASS;
 	req->cookie[OTHER] = in->newdir;
-	req->cookie[VICTIM] = child_of(req, 1);
 	begin_node(req, in->newdir);
-	begin_node(req, req->cookie[VICTIM]);
-	bump(name_slot(&key), BEGIN);
+	req->cookie[VICTIM] = begin_going(req, &key, in->newdir, 1);
 	return EXTFUSE_PASS;
 }
 
@@ -1187,18 +1242,47 @@ static __always_inline void change_at_once(__u64 conn, __u64 nodeid)
 	bump(caps_slot(conn, nodeid), BEGIN - 1);
 }
 
-/* Undoes change_name(). */
-static __always_inline void end_name(struct extfuse_req *req, bool goes)
+/* Undoes begin_name(). */
+static __always_inline void end_name(struct extfuse_req *req, const struct name_key *key)
+{
+	bump(name_slot(key), END);
+	end_node(req, req->nodeid);
+	end_any(req);
+}
+
+/* Undoes begin_going(). Returns what the name's slot was. */
+static __always_inline __u64 end_going(struct extfuse_req *req, const struct name_key *key,
+				       __u64 child)
+{
+	end_node(req, child);
+	bump(caps_slot(req->conn, child), END);
+	return __sync_fetch_and_add(name_slot(key), END);
+}
+
+/* Undoes begin_removal(). @other: from end_going() of another name. */
+static __always_inline void end_removal(struct extfuse_req *req, __u64 other)
 {
 	struct name_key key;
 
 	if (name_key(&key, req, req->nodeid, 0))
 		return;
-	bump(name_slot(&key), END);
-	if (goes)
-		end_node(req, req->cookie[MOVED]);
+	/* somebody else was at a name: it may have meant another inode */
+	if (req->cookie[BEGUN] != 1 + end_going(req, &key, req->cookie[MOVED]) + other)
+		bump(conn_slot(req->conn), BEGIN - 1);
 	end_node(req, req->nodeid);
 	end_any(req);
+}
+
+static __always_inline void end_rename(struct extfuse_req *req)
+{
+	struct name_key key;
+	__u64 was;
+
+	if (name_key(&key, req, req->cookie[OTHER], 1))
+		return;
+	was = end_going(req, &key, req->cookie[VICTIM]);
+	end_node(req, req->cookie[OTHER]);
+	end_removal(req, was);
 }
 
 /*
@@ -1212,18 +1296,6 @@ static __always_inline __u64 settled_stamp(const struct extfuse_req *req,
 	__u64 stamp = req->cookie[BEGUN] + END;
 
 	return !ACTIVE(stamp) && name_stamp(req, key, req->nodeid) == stamp ? stamp : 0;
-}
-
-static __always_inline void end_rename(struct extfuse_req *req)
-{
-	struct name_key key;
-
-	if (name_key(&key, req, req->cookie[OTHER], 1))
-		return;
-	bump(name_slot(&key), END);
-	end_node(req, req->cookie[VICTIM]);
-	end_node(req, req->cookie[OTHER]);
-	end_name(req, true);
 }
 
 /* Replies */
@@ -1312,7 +1384,7 @@ static __always_inline int created(struct extfuse_req *req, const struct fuse_en
 		store_attr(req, entry->nodeid, &entry->attr,
 			   to_ns(entry->attr_valid, entry->attr_valid_nsec), before);
 	}
-	end_name(req, false);
+	end_name(req, &key);
 	stamp = settled_stamp(req, &key);
 	if (!error && stamp && !uncached(req))
 		store_name(req, &key, entry, false, stamp);
@@ -1437,7 +1509,7 @@ static __always_inline int serve_data(struct extfuse_req *req, const struct data
 	return ret == -ERANGE || !ret ? ret : EXTFUSE_PASS;
 }
 
-#define TRUSTED 0x2e64657473757274ULL	/* "trusted." */
+#define TRUSTED 0x747275737465642eULL	/* "trusted.", the first byte on top */
 
 /* If there may be a name of trusted.* in a list. */
 static __noinline bool has_trusted(const struct data_val *list)
@@ -1446,7 +1518,7 @@ static __noinline bool has_trusted(const struct data_val *list)
 	int i;
 
 	for (i = 0; i < DATA_MAX && i < list->len; i++) {
-		word = word >> 8 | (__u64)list->data[i] << 56;
+		word = word << 8 | list->data[i];
 		if (word == TRUSTED)
 			return true;
 	}
@@ -1461,7 +1533,8 @@ static __always_inline bool names_trusted(struct extfuse_req *req)
 		__u64 word;
 	} is = {};
 
-	return extfuse_req_name(req, 0, is.name, sizeof(is.name)) < 0 || is.word == TRUSTED;
+	return extfuse_req_name(req, 0, is.name, sizeof(is.name)) < 0 ||
+	       bpf_be64_to_cpu(is.word) == TRUSTED;
 }
 
 /* Keeps the reply to an xattr or readlink request. */
@@ -1888,7 +1961,7 @@ int BPF_PROG(mdcache_done, struct extfuse_req *req, int error)
 	switch (req->opcode) {
 	case FUSE_UNLINK:
 	case FUSE_RMDIR:
-		end_name(req, true);
+		end_removal(req, 0);
 		return 0;
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
@@ -1922,6 +1995,7 @@ int BPF_PROG(mdcache_inval_entry, struct extfuse_req *req, __u64 child)
 {
 	struct name_key key;
 
+	*notified_in(req->conn, req->nodeid) = 1;
 	bump(any_slot(req->conn), BEGIN - 1);
 	change_at_once(req->conn, req->nodeid);
 	if (child)

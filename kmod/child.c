@@ -5,7 +5,9 @@
  *
  * The VFS holds the directory exclusively and both dentries while UNLINK, RMDIR and
  * RENAME are under way, so what is found stays what it is, and the references that are
- * put here are not the last.
+ * put here are not the last. A daemon may have given the directory's nodeid to another
+ * one meanwhile: what counts is the dentry whose very name the request carries, and the
+ * other directory is held by a reference of ours.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -32,25 +34,37 @@ static u64 dir_of(const struct extfuse_ctx *ctx, u32 which)
 	return in->size >= sizeof(u64) ? *(const u64 *)in->value : 0;
 }
 
-static struct dentry *find_dir(struct super_block *sb, u64 nodeid)
+static struct inode *find_dir(struct super_block *sb, u64 nodeid)
 {
-	struct dentry *dir = NULL;
 	struct inode *inode;
 
 	rcu_read_lock();
 	inode = extfuse_live_inode(sb, nodeid);
-	if (inode && S_ISDIR(inode->i_mode))
-		dir = d_find_any_alias(inode);
+	if (inode)
+		inode = S_ISDIR(inode->i_mode) ? igrab(inode) : NULL;
 	rcu_read_unlock();
-	return dir;
+	return inode;
 }
 
-static struct dentry *find_child(struct dentry *dir, const char *name, int len)
+static struct dentry *find_child(struct inode *inode, const char *name, int len)
 {
+	struct dentry *dir = d_find_any_alias(inode), *child;
 	struct qstr qstr = QSTR_INIT(name, len);
 
+	if (!dir)
+		return NULL;
 	qstr.hash = full_name_hash(dir, name, len);
-	return d_lookup(dir, &qstr);
+	child = d_lookup(dir, &qstr);
+	dput(dir);
+	return child;
+}
+
+static int nodeid_of(const struct dentry *child, const char *name, u64 *nodeid)
+{
+	if (child->d_name.name != (const unsigned char *)name)
+		return -ENOENT;
+	*nodeid = d_is_negative(child) ? 0 : xf_inode_nodeid(d_inode(child));
+	return 0;
 }
 
 /**
@@ -65,9 +79,10 @@ static struct dentry *find_child(struct dentry *dir, const char *name, int len)
  */
 int extfuse_ctx_child(const struct extfuse_ctx *ctx, u32 which, u64 *nodeid)
 {
-	struct dentry *dir, *child;
+	struct dentry *child;
 	const char *name;
-	int len;
+	struct inode *dir;
+	int len, ret;
 
 	switch (ctx->req.opcode) {
 	case FUSE_UNLINK:
@@ -87,10 +102,8 @@ int extfuse_ctx_child(const struct extfuse_ctx *ctx, u32 which, u64 *nodeid)
 	if (!dir)
 		return -ENOENT;
 	child = find_child(dir, name, len);
-	dput(dir);
-	if (!child)
-		return -ENOENT;
-	*nodeid = d_is_negative(child) ? 0 : xf_inode_nodeid(d_inode(child));
+	ret = child ? nodeid_of(child, name, nodeid) : -ENOENT;
 	dput(child);
-	return 0;
+	iput(dir);
+	return ret;
 }

@@ -138,11 +138,12 @@ __bpf_kfunc int extfuse_req_name_hash(struct extfuse_req *req, u32 which, u64 di
  * @nodeid: receives the nodeid; 0: the name is known to be absent
  *
  * What the kernel takes it to mean, however it learned that: by LOOKUP, whoever answered,
- * or from a listing (READDIRPLUS), of which no policy hears.
+ * or from a listing (READDIRPLUS), of which no policy hears. The daemon may have
+ * invalidated it since: fs/fuse waits until the request is over before it does.
  *
  * Context: may sleep.
- * Return: 0; -ENOENT if there is no such name, or the kernel does not know it any more
- * (the daemon has just invalidated it); -EINVAL for other requests and in reply callbacks.
+ * Return: 0; -ENOENT if there is no such name, or the kernel has dropped it meanwhile;
+ * -EINVAL for other requests and in reply callbacks.
  */
 __bpf_kfunc int extfuse_req_child(struct extfuse_req *req, u32 which, u64 *nodeid)
 {

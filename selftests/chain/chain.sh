@@ -137,7 +137,7 @@ count_first()
 {
 	local before answered
 
-	serve count mdcache && bind count,mdcache --ttl 60 && is_listed count mdcache && looks || return
+	serve count mdcache && bind count,mdcache --ttl 3600 && is_listed count mdcache && looks || return
 	before=$(counted $LOOKUP)
 	answered=$(stat_of answered LOOKUP)
 	looks || return
@@ -150,7 +150,7 @@ count_second()
 {
 	local before passed
 
-	serve count mdcache && bind mdcache,count --ttl 60 && is_listed mdcache count && looks || return
+	serve count mdcache && bind mdcache,count --ttl 3600 && is_listed mdcache count && looks || return
 	before=$(counted $LOOKUP)
 	passed=$(stat_of passed LOOKUP)
 	looks && stat "$mnt/d" >/dev/null || return
@@ -176,7 +176,7 @@ hidden()
 # fills the cache with the name that is denied later.
 denied_behind()
 {
-	serve deny mdcache && bind mdcache --ttl 60 &&
+	serve deny mdcache && bind mdcache --ttl 3600 &&
 		stat "$mnt/secret.key" "$mnt/secret.key" "$mnt/file" >/dev/null && pattern '*.key'
 }
 
@@ -184,7 +184,7 @@ deny_first()
 {
 	local answered i
 
-	denied_behind && bind deny,mdcache --ttl 60 --replace || return
+	denied_behind && bind deny,mdcache --ttl 3600 --replace || return
 	for ((i = 0; i < 5; i++)); do
 		hidden || no "the cache shows the name" || return
 	done
@@ -199,7 +199,7 @@ deny_second()
 {
 	local i
 
-	denied_behind && bind mdcache,deny --ttl 60 --replace || return
+	denied_behind && bind mdcache,deny --ttl 3600 --replace || return
 	for ((i = 0; i < 5; i++)); do
 		hidden || no "the cache shows the name" || return
 	done
@@ -213,7 +213,7 @@ refused_behind()
 {
 	local answered
 
-	serve mdcache readonly && bind mdcache,readonly --ttl 60 && looks || return
+	serve mdcache readonly && bind mdcache,readonly --ttl 3600 && looks || return
 	refuses "Read-only" chmod 600 "$mnt/file" && refuses "Read-only" rm -f "$mnt/file" || return
 	looks
 	answered=$(stat_of answered LOOKUP)
@@ -257,7 +257,7 @@ print(*sorted("%s:%d" % (p["name"], p["bindings"]) for p in json.load(sys.stdin)
 # The others go on; each event tells which went.
 member_unloaded()
 {
-	serve count deny mdcache && monitor && bind count,deny,mdcache --ttl 60 && looks &&
+	serve count deny mdcache && monitor && bind count,deny,mdcache --ttl 3600 && looks &&
 		bindings 'count:1 deny:1 mdcache:1' && extfusectl policy unload count &&
 		is_listed deny mdcache && looks && [ "$(stat_of answered LOOKUP)" -gt 20 ] &&
 		extfusectl policy unload mdcache && is_listed deny && looks &&
@@ -312,7 +312,7 @@ faulty_member()
 	local answered limit=/sys/module/extfuse/parameters/fault_limit
 
 	serve count mdcache && extfusectl policy load "$here/chain_wrong.bpf.o" &&
-		bind count,chain-wrong,mdcache --ttl 60 || return
+		bind count,chain-wrong,mdcache --ttl 3600 || return
 	echo 30 >$limit
 	# the answers of mdcache are no excuse for the other one
 	looks && within 10 eval 'looks; is_listed count mdcache >/dev/null' ||
@@ -372,7 +372,7 @@ END
 # Files written, read, made, renamed and removed through all of them at once.
 used()
 {
-	serve count deny mdcache slow && bind count,deny,mdcache,slow --ttl 60 || return
+	serve count deny mdcache slow && bind count,deny,mdcache,slow --ttl 3600 || return
 	cp -r "$here" "$mnt/tree" && diff -r "$here" "$mnt/tree" &&
 		diff -r "$low/tree" "$mnt/tree" && mv "$mnt/tree" "$mnt/moved" && [ ! -e "$mnt/tree" ] &&
 		rm -rf "$mnt/moved" && [ ! -e "$low/moved" ] && [ "$(counted $GETATTR)" -gt 0 ] &&

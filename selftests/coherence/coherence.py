@@ -412,6 +412,35 @@ def listed_names():
             m.agree("d/f", "d/g", "d/h", "d/e", *links)
 
 
+def invalidated(held, name, change):
+    """The daemon makes n another link of b, and sees to it that this is known, while n is
+    about to go, or to be renamed."""
+    with Mount(entry=FOREVER) as m:
+        m.say("put /n text", "put /b text", "mkdir /d")
+        m.warm("n", "d", "")
+        fd = os.open(m("b"), os.O_RDONLY)
+        task = m.held(0, held, "early", change, m, name=name)
+        m.say("rm /n", "ln /b /n", "inval /b 0 0")
+        m.kept(os.fstat, fd)
+        m.say("async entry / n")
+        time.sleep(0.2)
+        m.release(0, task)
+        m.agree_open(fd, "b")
+        m.agree("n")
+        os.close(fd)
+
+
+@test("a name that the daemon invalidates while it is removed")
+def name_invalidated():
+    invalidated("UNLINK", "n", lambda m: os.unlink(m("n")))
+
+
+@test("a name that the daemon invalidates just before it is renamed")
+def name_invalidated_before():
+    # the kernel asks for the new name first, with both directories locked
+    invalidated("LOOKUP", "new", lambda m: os.rename(m("n"), m("d/new")))
+
+
 @test("a file renamed twice, then unlinked: the other link's count")
 def rename_twice():
     with Mount() as m:
@@ -738,6 +767,27 @@ def caps_appear():
                 for _ in range(2):
                     expect(caps_value(1), os.getxattr, fd, CAPS)
             os.close(fd)
+
+
+@test("absence of security.capability is asked for again when a name of the file has gone")
+def caps_name_gone():
+    for change in (lambda m: os.unlink(m("f")), lambda m: os.rename(m("f"), m("new")),
+                   lambda m: os.rename(m("g"), m("f"))):
+        for opcode in ("UNLINK", "RENAME"):
+            with Mount() as m:
+                m.say("put /f text", "put /g text", "ln /f /link")
+                fd = os.open(m("f"), os.O_RDONLY)
+                m.kept(os.getxattr, fd, CAPS)
+                change(m)
+                m.costs(os.getxattr, fd, CAPS)
+                m.kept(os.getxattr, fd, CAPS)
+                # asked for while it goes
+                task = m.held(0, opcode, "early", os.unlink if opcode == "UNLINK" else os.rename,
+                              m("link"), *(() if opcode == "UNLINK" else (m("other"),)))
+                outcome(os.getxattr, fd, CAPS)
+                m.release(0, task)
+                m.costs(os.getxattr, fd, CAPS)
+                os.close(fd)
 
 
 @test("absence of security.capability asked for before it was set is not kept")
