@@ -64,9 +64,9 @@ __u64 slots[SLOTS];
 __u64 lives[SLOTS];
 
 /*
- * Directories in which the daemon has invalidated a name. fs/fuse is told before it drops
- * the dentry, for which it waits if the directory is being changed: what is changed may be
- * that very name.
+ * Directories in which the daemon has invalidated a name. The policy is told before fs/fuse
+ * drops the dentry, for which that waits while the directory is being changed: what is
+ * changed may be that very name.
  */
 __u8 notified[SLOTS];
 
@@ -1259,15 +1259,16 @@ static __always_inline __u64 end_going(struct extfuse_req *req, const struct nam
 	return __sync_fetch_and_add(name_slot(key), END);
 }
 
-/* Undoes begin_removal(). @other: from end_going() of another name. */
-static __always_inline void end_removal(struct extfuse_req *req, __u64 other)
+/* Undoes begin_removal(). @was: from end_going() of another name, or 0. */
+static __always_inline void end_removal(struct extfuse_req *req, __u64 was)
 {
 	struct name_key key;
 
 	if (name_key(&key, req, req->nodeid, 0))
 		return;
+	was += end_going(req, &key, req->cookie[MOVED]);
 	/* somebody else was at a name: it may have meant another inode */
-	if (req->cookie[BEGUN] != 1 + end_going(req, &key, req->cookie[MOVED]) + other)
+	if (req->cookie[BEGUN] != 1 + was)
 		bump(conn_slot(req->conn), BEGIN - 1);
 	end_node(req, req->nodeid);
 	end_any(req);

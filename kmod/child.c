@@ -19,19 +19,18 @@
 #include "layout/fuse_private.h"
 #include "lookups.h"
 
-/* Nodeid of the directory that a name is in; 0: there is no such name. */
+/* Nodeid of the directory that a name is in; the second name is always one of a rename. */
 static u64 dir_of(const struct extfuse_ctx *ctx, u32 which)
 {
-	const struct xf_in_arg *in;
+	const struct fuse_rename_in *in;
 
 	if (!which)
 		return ctx->req.nodeid;
-	if (ctx->req.opcode != FUSE_RENAME && ctx->req.opcode != FUSE_RENAME2)
-		return 0;
-	in = xf_args_in(ctx->args, 0);
-	BUILD_BUG_ON(offsetof(struct fuse_rename_in, newdir) ||
+	/* which struct fuse_rename2_in begins with */
+	BUILD_BUG_ON(offsetof(struct fuse_rename_in, newdir) !=
 		     offsetof(struct fuse_rename2_in, newdir));
-	return in->size >= sizeof(u64) ? *(const u64 *)in->value : 0;
+	in = extfuse_ctx_in(ctx, sizeof(*in));
+	return in ? in->newdir : 0;
 }
 
 static struct inode *find_dir(struct super_block *sb, u64 nodeid)

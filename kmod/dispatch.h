@@ -59,6 +59,14 @@ static inline struct extfuse_ctx *extfuse_ctx_of(struct extfuse_req *req)
 	return container_of(req, struct extfuse_ctx, req);
 }
 
+/* First input argument if it is at least a @size bytes structure. */
+static __always_inline const void *extfuse_ctx_in(const struct extfuse_ctx *ctx, size_t size)
+{
+	const struct xf_in_arg *in = xf_args_in(ctx->args, 0);
+
+	return xf_args_in_num(ctx->args) && in->size >= size ? in->value : NULL;
+}
+
 /* Ends a request that is on none of fs/fuse's lists. Not under its bg_lock. */
 static inline void extfuse_end_request(struct fuse_req *req, int error)
 {

@@ -25,14 +25,6 @@
 
 #define NSEC_MAX 999999999u
 
-/* First input argument if it is at least a @size bytes structure. */
-static __always_inline const void *in_arg(const struct extfuse_ctx *ctx, size_t size)
-{
-	const struct xf_in_arg *in = xf_args_in(ctx->args, 0);
-
-	return xf_args_in_num(ctx->args) && in->size >= size ? in->value : NULL;
-}
-
 /* Output structure @i if the caller gave room for exactly that. */
 static __always_inline void *out_arg(const struct extfuse_ctx *ctx, unsigned int i, size_t size)
 {
@@ -263,7 +255,7 @@ static __always_inline int check_attr_out(const struct extfuse_ctx *ctx,
 
 static int pre_getattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_getattr_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_getattr_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_attr_out *out;
 
 	if (!ops->getattr || !in)
@@ -277,7 +269,7 @@ static int pre_getattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_setattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_setattr_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_setattr_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_attr_out *out;
 
 	if (!ops->setattr || !in)
@@ -317,7 +309,7 @@ static int check_backing(const struct extfuse_ctx *ctx, const struct fuse_open_o
 
 static int pre_open(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_open_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_open_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_open_out *out;
 	int ret;
 
@@ -344,7 +336,7 @@ static int pre_open(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_opendir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_open_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_open_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_open_out *out;
 	int ret;
 
@@ -365,7 +357,7 @@ static int pre_opendir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 /* For each handle that it gave away, and for no other, the daemon gets a RELEASEDIR. */
 static int pre_releasedir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_release_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_release_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	int ret = EXTFUSE_PASS;
 
 	if (!in)
@@ -386,11 +378,11 @@ static int pre_rename(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 	if (!ops->rename)
 		return EXTFUSE_PASS;
 	if (ctx->req.opcode == FUSE_RENAME2) {
-		arg = in_arg(ctx, sizeof(in));
+		arg = extfuse_ctx_in(ctx, sizeof(in));
 		if (arg)
 			memcpy(&in, arg, sizeof(in));
 	} else {
-		arg = in_arg(ctx, sizeof(struct fuse_rename_in));
+		arg = extfuse_ctx_in(ctx, sizeof(struct fuse_rename_in));
 		if (arg)
 			in.newdir = ((const struct fuse_rename_in *)arg)->newdir;
 	}
@@ -426,7 +418,7 @@ static bool statx_valid(const struct fuse_statx *stat, struct fuse_attr *attr)
 
 static int pre_statx(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_statx_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_statx_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_statx_out *out;
 	struct fuse_attr attr;
 	int ret;
@@ -459,7 +451,7 @@ static bool lock_valid(const struct fuse_file_lock *lk)
 
 static int pre_getlk(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_lk_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_lk_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_lk_out *out;
 	int ret;
 
@@ -474,7 +466,7 @@ static int pre_getlk(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_lseek(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_lseek_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_lseek_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_lseek_out *out;
 	int ret;
 
@@ -491,7 +483,7 @@ static int pre_lseek(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_poll(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_poll_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_poll_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 	struct fuse_poll_out *out;
 	int ret;
 
@@ -509,7 +501,7 @@ static int pre_poll(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_readdir(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_read_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_read_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 
 	if (!ops->readdir || !in)
 		return EXTFUSE_PASS;
@@ -523,7 +515,7 @@ static int pre_readlink(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_getxattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_getxattr_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_getxattr_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 
 	if (!ops->getxattr || !in)
 		return EXTFUSE_PASS;
@@ -532,7 +524,7 @@ static int pre_getxattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 
 static int pre_listxattr(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 {
-	const struct fuse_getxattr_in *in = in_arg(ctx, sizeof(*in));
+	const struct fuse_getxattr_in *in = extfuse_ctx_in(ctx, sizeof(*in));
 
 	if (!ops->listxattr || !in)
 		return EXTFUSE_PASS;
@@ -549,7 +541,7 @@ static int pre_##op(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)	\
 #define PRE_IN(op, type, check)							\
 static int pre_##op(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)	\
 {										\
-	const struct type *in = in_arg(ctx, sizeof(*in));			\
+	const struct type *in = extfuse_ctx_in(ctx, sizeof(*in));			\
 										\
 	return ops->op && in ? check(ops->op(&ctx->req, in)) : EXTFUSE_PASS;	\
 }
@@ -597,7 +589,7 @@ static int check_force(const struct extfuse_ctx *ctx, int ret)
 #define PRE_LOWER(op, type)							\
 static int pre_##op(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)	\
 {										\
-	const struct type *in = in_arg(ctx, sizeof(*in));			\
+	const struct type *in = extfuse_ctx_in(ctx, sizeof(*in));			\
 										\
 	if (!ops->op || !in)							\
 		return EXTFUSE_PASS;						\

@@ -773,7 +773,8 @@ def caps_appear():
 def caps_name_gone():
     for change in (lambda m: os.unlink(m("f")), lambda m: os.rename(m("f"), m("new")),
                    lambda m: os.rename(m("g"), m("f"))):
-        for opcode in ("UNLINK", "RENAME"):
+        for opcode, goes in (("UNLINK", lambda m: os.unlink(m("link"))),
+                             ("RENAME", lambda m: os.rename(m("link"), m("other")))):
             with Mount() as m:
                 m.say("put /f text", "put /g text", "ln /f /link")
                 fd = os.open(m("f"), os.O_RDONLY)
@@ -782,8 +783,7 @@ def caps_name_gone():
                 m.costs(os.getxattr, fd, CAPS)
                 m.kept(os.getxattr, fd, CAPS)
                 # asked for while it goes
-                task = m.held(0, opcode, "early", os.unlink if opcode == "UNLINK" else os.rename,
-                              m("link"), *(() if opcode == "UNLINK" else (m("other"),)))
+                task = m.held(0, opcode, "early", goes, m)
                 outcome(os.getxattr, fd, CAPS)
                 m.release(0, task)
                 m.costs(os.getxattr, fd, CAPS)

@@ -765,7 +765,6 @@ static long do_op(struct side *side, const struct kind *kind, const struct op *o
 	return ret;
 }
 
-/* On a slot that is not open, EBADF. */
 /* A daemon that acts as its caller uses an open file as whoever it heard of last. */
 static void heard_of_root(const struct side *side)
 {
@@ -775,6 +774,7 @@ static void heard_of_root(const struct side *side)
 		close(fd);
 }
 
+/* On a slot that is not open, EBADF. */
 void carry_out(struct side *side, const struct kind *kind, const struct op *op,
 	       struct outcome *out)
 {
