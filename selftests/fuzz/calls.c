@@ -2,7 +2,7 @@
 /*
  * calls SEED DIRECTORY: random system calls on a few names in DIRECTORY, which
  * becomes the root, until SIGTERM. What they return is of no interest: the mount
- * may lie. Prints how many there were.
+ * may lie. Prints "ready" when it may be told to end, and how many calls there were.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -297,13 +297,15 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	srandom(atoi(argv[1]));
-	/* it may lie about its root, too */
-	while (chroot(argv[2]) || chdir("/"))
-		if (tries++ > 1000)
-			err(1, "%s", argv[2]);
 	umask(0);
 	sigaction(SIGTERM, &term, NULL);
 	sigaction(SIGBUS, &bus, NULL);
+	puts("ready");
+	fflush(stdout);
+	/* it may lie about its root, too */
+	while (!stop && (chroot(argv[2]) || chdir("/")))
+		if (tries++ > 1000)
+			err(1, "%s", argv[2]);
 	for (n = 0; !stop; n++)
 		calls[below(sizeof(calls) / sizeof(*calls))]();
 	printf("%lu\n", n);

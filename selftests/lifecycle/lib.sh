@@ -101,7 +101,7 @@ serve()
 report()
 {
 	rm -f "$dir/report"
-	kill -USR1 "$daemon" && within 10 [ -e "$dir/report" ] && field "$1"
+	kill -USR1 "$daemon" 2>/dev/null && within 10 [ -e "$dir/report" ] && field "$1"
 }
 
 # field FIELD: of the last report.
