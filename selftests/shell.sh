@@ -100,28 +100,3 @@ once()
 	ktap_skip_all "is run on Linux $1"
 	exit "$KSFT_SKIP"
 }
-
-# ssh_server PORT: on this machine alone, with keys of its own in $dir.
-ssh_server()
-{
-	local sshd
-
-	[ ! -s "$dir/sshd.pid" ] || return 0
-	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
-	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
-		cp "$dir/user.pub" "$dir/authorized" || return
-	cat >"$dir/sshd_config" <<-END
-		Port $1
-		ListenAddress 127.0.0.1
-		HostKey $dir/host
-		PidFile $dir/sshd.pid
-		AuthorizedKeysFile $dir/authorized
-		StrictModes no
-		UsePAM no
-		PasswordAuthentication no
-		PermitRootLogin yes
-		Subsystem sftp internal-sftp
-	END
-	mkdir -p /run/sshd
-	"$sshd" -f "$dir/sshd_config" && within 20 [ -s "$dir/sshd.pid" ]
-}

@@ -29,6 +29,30 @@ cleanup()
 	[ -z "$dir" ] || rm -rf --one-file-system "$dir"
 }
 
+# On this machine alone, with keys of its own in $dir.
+ssh_server()
+{
+	local sshd
+
+	sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || return
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user" &&
+		cp "$dir/user.pub" "$dir/authorized" || return
+	cat >"$dir/sshd_config" <<-END
+		Port $port
+		ListenAddress 127.0.0.1
+		HostKey $dir/host
+		PidFile $dir/sshd.pid
+		AuthorizedKeysFile $dir/authorized
+		StrictModes no
+		UsePAM no
+		PasswordAuthentication no
+		PermitRootLogin yes
+		Subsystem sftp internal-sftp
+	END
+	mkdir -p /run/sshd
+	"$sshd" -f "$dir/sshd_config" && within 20 [ -s "$dir/sshd.pid" ]
+}
+
 start_sshfs()
 {
 	sshfs -p $port -o IdentityFile="$dir/user" -o StrictHostKeyChecking=no \
@@ -126,7 +150,7 @@ if ! extfusectl policy list --json | grep -q "\"$policy\""; then
 	loaded=1
 fi
 
-ssh_server $port || ktap_exit_fail_msg "no SSH server"
+ssh_server || ktap_exit_fail_msg "no SSH server"
 all sshfs >"$dir/sshfs.out" 2>&1 &
 all bindfs >"$dir/bindfs.out" 2>&1 &
 # the daemons stay out of it: they are not our children

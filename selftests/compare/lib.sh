@@ -5,7 +5,6 @@
 
 . "$(dirname "$(readlink -f "$0")")/../shell.sh"
 
-port=2223
 given=${SEED-}
 policy=${POLICY:-mdcache}
 dir=
@@ -56,7 +55,6 @@ cleanup()
 	trap - EXIT
 	unmount_all
 	[ -z "$loaded" ] || extfusectl policy unload "$policy"
-	[ ! -s "$dir/sshd.pid" ] || kill "$(cat "$dir/sshd.pid")"
 	rm -rf --one-file-system "$dir"
 }
 
@@ -71,11 +69,12 @@ cleanup()
 validity=1
 single=-s
 
-# Its own caches are off: their age is no part of the comparison.
+# Its own caches are off: their age is no part of the comparison. Nor is SSH: the server is
+# at the other end of a pipe, which takes a third of the time.
 start_sshfs()
 {
-	ssh_server $port && sshfs $single -p $port -o IdentityFile="$dir/user" -o StrictHostKeyChecking=no \
-		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o Ciphers=aes128-ctr \
+	printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' >"$dir/sftp" && chmod +x "$dir/sftp" &&
+		sshfs $single -o ssh_command="$dir/sftp" \
 		-o "dir_cache=no,allow_other,attr_timeout=$validity,entry_timeout=$validity" \
 		"localhost:$1" "$2"
 }

@@ -765,11 +765,19 @@ static long do_op(struct side *side, const struct kind *kind, const struct op *o
 	return ret;
 }
 
-/* A daemon that acts as its caller uses an open file as whoever it heard of last. */
+/*
+ * A daemon that acts as its caller uses an open file as whoever it heard of last. What it
+ * hears of here is a change, if of nothing: a question may be answered in the kernel. It is
+ * about a file that nothing else is done with.
+ */
 static void heard_of_root(const struct side *side)
 {
-	int fd = openat(side->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *path = whole(side, "heard");
+	int fd;
 
+	if (!removexattr(path, "user.none") || errno != ENOENT)
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd >= 0)
 		close(fd);
 }
