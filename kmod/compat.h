@@ -23,6 +23,21 @@ static inline int extfuse_inode_state(struct inode *inode)
 #endif
 }
 
+/*
+ * The task that has a locked inode exclusively; NULL if it is shared, or cannot be told.
+ * The two lowest bits are flags, the first one for readers.
+ */
+static inline struct task_struct *extfuse_inode_owner(const struct inode *inode)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return NULL;
+#else
+	unsigned long owner = atomic_long_read(&inode->i_rwsem.owner);
+
+	return owner & 1 ? NULL : (struct task_struct *)(owner & ~3UL);
+#endif
+}
+
 /* Others in the place of those that override_creds() took, which may hold them. */
 static inline void extfuse_switch_creds(const struct cred *cred)
 {

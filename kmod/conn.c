@@ -21,6 +21,7 @@
 LIST_HEAD(extfuse_conns);
 DEFINE_SPINLOCK(extfuse_conns_lock);
 struct workqueue_struct *extfuse_wq;
+struct workqueue_struct *extfuse_complete_wq;
 static u64 last_id;			/* under extfuse_mutex */
 
 /* The policies' names, under extfuse_mutex. */
@@ -59,6 +60,16 @@ static int set_latency(struct extfuse_conn *conn, bool on)
 	return 0;
 }
 
+/* What conn_new() made, or got as far as making. */
+static void conn_dispose(struct extfuse_conn *conn)
+{
+	if (conn->lower_wq)
+		extfuse_lower_conn_exit(conn);
+	extfuse_lookups_free(&conn->lookups);
+	free_percpu(conn->stats);
+	kfree(conn);
+}
+
 static void conn_free(struct work_struct *work)
 {
 	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, free_work);
@@ -74,10 +85,7 @@ static void conn_free(struct work_struct *work)
 		extfuse_netlink_event(conn, &event);
 	mutex_unlock(&extfuse_mutex);
 	synchronize_srcu(&extfuse_srcu);
-	extfuse_lower_conn_exit(conn);
-	extfuse_lookups_free(&conn->lookups);
-	free_percpu(conn->stats);
-	kfree(conn);
+	conn_dispose(conn);
 	module_put(THIS_MODULE);
 }
 
@@ -287,9 +295,10 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	if (!conn)
 		return NULL;
 	conn->stats = alloc_percpu(struct extfuse_stats);
-	if (!conn->stats || extfuse_lookups_init(&conn->lookups)) {
-		free_percpu(conn->stats);
-		kfree(conn);
+	conn->id = ++last_id;
+	if (!conn->stats || extfuse_lookups_init(&conn->lookups) ||
+	    extfuse_lower_conn_init(conn)) {
+		conn_dispose(conn);
 		return NULL;
 	}
 	conn->ops = (struct fuse_iqueue_ops){
@@ -302,7 +311,6 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	conn->fiq = xf_conn_fiq(fc);
 	conn->orig = *xf_fiq_ops(conn->fiq);
 	conn->sb = sb;
-	conn->id = ++last_id;
 	conn->dev = xf_conn_dev(fc);
 	conn->owner = xf_conn_user_id(fc);
 	conn->req_flags = req_flags(fc);
@@ -311,7 +319,6 @@ static struct extfuse_conn *conn_new(struct fuse_conn *fc, struct super_block *s
 	init_llist_head(&conn->answered);
 	INIT_DELAYED_WORK(&conn->complete_work, extfuse_complete_work);
 	INIT_WORK(&conn->fault_work, extfuse_fault_work);
-	extfuse_lower_conn_init(conn);
 	INIT_WORK(&conn->free_work, conn_free);
 	refcount_set(&conn->refs, 1);
 	return conn;
@@ -321,9 +328,7 @@ static void conn_discard(struct extfuse_conn *conn)
 {
 	if (conn->ring)
 		extfuse_ring_put();
-	extfuse_lookups_free(&conn->lookups);
-	free_percpu(conn->stats);
-	kfree(conn);
+	conn_dispose(conn);
 }
 
 static int exchange(struct extfuse_conn *conn, struct extfuse_exchange *exchange,
@@ -492,9 +497,11 @@ static bool try_settle(struct extfuse_conn *conn)
 	/* a daemon can have it held, and an unmount wait for it, for as long as it likes */
 	if (!down_read_trylock(xf_conn_killsb(conn->fc)))
 		return false;
-	/* without a super block no FORGET is sent any more */
-	settled = list_empty(xf_conn_mounts(conn->fc)) ||
-		  extfuse_lookups_settle(&conn->lookups, conn->sb);
+	/* without a super block and a connection no FORGET is sent any more */
+	if (list_empty(xf_conn_mounts(conn->fc)))
+		settled = !xf_fiq_connected(conn->fiq);
+	else
+		settled = extfuse_lookups_settle(&conn->lookups, conn->sb);
 	up_read(xf_conn_killsb(conn->fc));
 	return settled;
 }
@@ -669,12 +676,21 @@ u64 extfuse_conn_id(struct file *file)
 
 int extfuse_conn_init(void)
 {
-	extfuse_wq = alloc_workqueue("extfuse", WQ_MEM_RECLAIM | EXTFUSE_WQ_PERCPU, 0);
-	return extfuse_wq ? 0 : -ENOMEM;
+	extfuse_wq = alloc_workqueue("extfuse", EXTFUSE_WQ_PERCPU, 0);
+	extfuse_complete_wq = alloc_workqueue("extfuse-complete",
+					      WQ_MEM_RECLAIM | EXTFUSE_WQ_PERCPU, 0);
+	if (extfuse_wq && extfuse_complete_wq)
+		return 0;
+	extfuse_conn_exit();
+	return -ENOMEM;
 }
 
 /* No binding is left, or the module would be in use; one may still be on its way to be freed. */
 void extfuse_conn_exit(void)
 {
-	destroy_workqueue(extfuse_wq);
+	/* in this order: a completion may drop the last reference */
+	if (extfuse_complete_wq)
+		destroy_workqueue(extfuse_complete_wq);
+	if (extfuse_wq)
+		destroy_workqueue(extfuse_wq);
 }

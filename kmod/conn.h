@@ -46,7 +46,7 @@ struct extfuse_conn {
 	atomic_t nr_answered;
 	struct delayed_work complete_work;
 
-	struct extfuse_lower_queue lower;
+	struct workqueue_struct *lower_wq;
 
 	refcount_t refs;
 	struct list_head node;		/* extfuse_conns */
@@ -58,7 +58,10 @@ struct extfuse_conn {
 	struct work_struct free_work;
 };
 
+/* For what waits: for extfuse_mutex, grace periods, other queues. */
 extern struct workqueue_struct *extfuse_wq;
+/* For the ends of requests, which write-back waits for when memory is short. */
+extern struct workqueue_struct *extfuse_complete_wq;
 /* RCU list; changed under extfuse_conns_lock. */
 extern struct list_head extfuse_conns;
 extern spinlock_t extfuse_conns_lock;

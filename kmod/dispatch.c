@@ -593,7 +593,7 @@ static void complete_later(struct extfuse_conn *conn, struct fuse_req *req, int 
 		return;
 	/* the work item holds a reference while it is pending */
 	extfuse_conn_get(conn);
-	if (mod_delayed_work(extfuse_wq, &conn->complete_work, delay))
+	if (mod_delayed_work(extfuse_complete_wq, &conn->complete_work, delay))
 		extfuse_conn_put(conn);
 }
 

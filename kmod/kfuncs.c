@@ -301,12 +301,14 @@ __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
  * without the lower page cache, where the lower file can and its alignment is met.
  * The reply callback (read_done) runs afterwards, as for a request that was passed.
  *
- * A request that cannot be begun, for want of memory, goes to the daemon after all.
+ * A request that cannot be begun goes to the daemon after all: for want of memory, or
+ * one for the page cache that a task waits for while readers share the inode's lock.
  *
  * Context: any; only notes the file.
  * Return: 0; -ENOENT if the id is not (or no longer) registered, -EBADF if the file
- * is not open for reading, -ELOOP if it is on this very connection, -EINVAL for
- * other requests.
+ * is not open for reading, -ELOOP if it is on this very connection, -EDEADLK if the
+ * page cache asks for a task that has the file's inode locked: one that writes to the
+ * file what it has mapped; -EINVAL for other requests.
  */
 __bpf_kfunc int extfuse_backing_read(struct extfuse_req *req, u32 backing_id)
 {

@@ -20,6 +20,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/hash.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -36,7 +37,9 @@ static struct kmem_cache *extfuse_lookup_cache;
 
 static struct extfuse_lookup_bucket *bucket_of(struct extfuse_lookups *lookups, u64 nodeid)
 {
-	return &lookups->buckets[hash_64(nodeid, EXTFUSE_LOOKUP_BITS)];
+	u32 hash = hsiphash_2u32(lower_32_bits(nodeid), upper_32_bits(nodeid), &lookups->key);
+
+	return &lookups->buckets[hash_32(hash, EXTFUSE_LOOKUP_BITS)];
 }
 
 static struct extfuse_lookup *find(struct extfuse_lookup_bucket *bucket, u64 nodeid)
@@ -237,6 +240,7 @@ int extfuse_lookups_init(struct extfuse_lookups *lookups)
 				    GFP_KERNEL);
 	if (!lookups->buckets)
 		return -ENOMEM;
+	get_random_bytes(&lookups->key, sizeof(lookups->key));
 	for (i = 0; i < 1 << EXTFUSE_LOOKUP_BITS; i++)
 		spin_lock_init(&lookups->buckets[i].lock);
 	return 0;

@@ -4,6 +4,7 @@
 #define EXTFUSE_LOOKUPS_H
 
 #include <linux/list.h>
+#include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -15,6 +16,7 @@ struct extfuse_lookup_bucket {
 };
 
 struct extfuse_lookups {
+	hsiphash_key_t key;	/* no daemon shall choose the bucket of its nodes */
 	struct extfuse_lookup_bucket *buckets;
 };
 

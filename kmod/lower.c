@@ -111,6 +111,17 @@ static bool is_stacked(const struct extfuse_conn *conn, const struct file *file)
 	return same_type(conn, file) || file_inode(file)->i_sb->s_stack_depth;
 }
 
+/*
+ * The page cache may ask in a page fault of a task that has the lower inode locked; NULL
+ * for @task: of one of those that share the lock.
+ */
+static bool is_locked_by(const struct fuse_args *args, const struct file *file,
+			 const struct task_struct *task)
+{
+	return !is_write(args) && xf_args_page_zeroing(args) &&
+	       inode_is_locked(file_inode(file)) && extfuse_inode_owner(file_inode(file)) == task;
+}
+
 static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
 {
 	const struct fuse_mount *fm = file_inode(file)->i_sb->s_fs_info;
@@ -123,18 +134,12 @@ static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
 		return -EINVAL;
 	if (is_write(ctx->args) ? !file->f_op->write_iter : !file->f_op->read_iter)
 		return -EINVAL;
+	if (is_locked_by(ctx->args, file, current))
+		return -EDEADLK;
 	/* what is stacked too high cannot be registered in the first place */
 	if (same_type(ctx->conn, file) && xf_mount_fc(fm) == ctx->conn->fc)
 		return -ELOOP;
 	return 0;
-}
-
-static void ask_for_queue(struct extfuse_conn *conn)
-{
-	if (likely(READ_ONCE(conn->lower.wq)) || test_and_set_bit(0, &conn->lower.asked))
-		return;
-	extfuse_conn_get(conn);
-	schedule_work(&conn->lower.make);
 }
 
 /**
@@ -162,7 +167,6 @@ int extfuse_lower_set(struct extfuse_ctx *ctx, u32 backing_id)
 	}
 	extfuse_lower_drop(ctx);
 	ctx->lower = file;
-	ask_for_queue(ctx->conn);
 	return 0;
 }
 
@@ -456,11 +460,8 @@ static void lower_work(struct work_struct *work)
 
 static bool queue_lower(struct extfuse_ctx *ctx, struct fuse_req *req, bool foreground)
 {
-	/* pairs with the release in make_queue() */
-	struct workqueue_struct *wq = smp_load_acquire(&ctx->conn->lower.wq);
-	struct lower_work *lower;
+	struct lower_work *lower = mempool_alloc(lower_pool, GFP_ATOMIC | __GFP_NOWARN);
 
-	lower = wq ? mempool_alloc(lower_pool, GFP_ATOMIC | __GFP_NOWARN) : NULL;
 	if (!lower)
 		return false;
 	INIT_WORK(&lower->work, lower_work);
@@ -475,7 +476,7 @@ static bool queue_lower(struct extfuse_ctx *ctx, struct fuse_req *req, bool fore
 	if (foreground)
 		/* a fatal signal must not take it back while it is under way */
 		clear_bit(XF_FR_PENDING, xf_req_flags(req));
-	queue_work(wq, &lower->work);
+	queue_work(lower->conn->lower_wq, &lower->work);
 	return true;
 }
 
@@ -505,6 +506,9 @@ bool extfuse_lower_queue(struct extfuse_ctx *ctx, struct fuse_req *req)
  * what is stacked on something: the task may hold locks of the upper inode that are
  * of the same classes as those to come. So would it be if the daemon did it.
  *
+ * Not while others share the lock of the lower inode: one of them may be this task, and
+ * if a writer waited for them it would wait for the writer, and no signal end that.
+ *
  * Context: process context, may sleep; the caller holds references to the binding.
  * Return: EXTFUSE_PASS if it could not be begun, 0 or -errno if it is done and is to
  * be ended by the caller, EXTFUSE_LOWER if it is ended by the work queue.
@@ -513,7 +517,9 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
 {
 	int ret;
 
-	if (is_stacked(ctx->conn, ctx->lower)) {
+	if (is_locked_by(ctx->args, ctx->lower, NULL)) {
+		ret = EXTFUSE_PASS;
+	} else if (is_stacked(ctx->conn, ctx->lower)) {
 		if (queue_lower(ctx, req, true))
 			return EXTFUSE_LOWER;
 		ret = EXTFUSE_PASS;
@@ -529,35 +535,21 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
 }
 
 /*
- * A queue of its own for each binding, so that one whose lower file system hangs
- * does not hold up the others, nor one the mount that it is stacked on. Made when
- * the first request asks for it, as it comes with a thread for when memory is short;
- * not by the request itself, which may hold what memory is waiting for.
+ * A queue of its own for each binding, so that one whose lower file system hangs does
+ * not hold up the others, nor one the mount that it is stacked on. Not one with
+ * WQ_MEM_RECLAIM, whose work must not wait for a queue without, as the lower file
+ * system may when it is full.
  */
-static void make_queue(struct work_struct *work)
+int extfuse_lower_conn_init(struct extfuse_conn *conn)
 {
-	struct extfuse_conn *conn = container_of(work, struct extfuse_conn, lower.make);
-	struct workqueue_struct *wq;
-
-	wq = alloc_workqueue("extfuse-lower/%llu", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, conn->id);
-	/* pairs with the acquire in queue_lower() */
-	smp_store_release(&conn->lower.wq, wq);
-	if (!wq)
-		clear_bit(0, &conn->lower.asked);
-	extfuse_conn_put(conn);
-}
-
-void extfuse_lower_conn_init(struct extfuse_conn *conn)
-{
-	INIT_WORK(&conn->lower.make, make_queue);
+	conn->lower_wq = alloc_workqueue("extfuse-lower/%llu", WQ_UNBOUND, 0, conn->id);
+	return conn->lower_wq ? 0 : -ENOMEM;
 }
 
 /* What was queued held a reference to the binding: it is over, or returning. */
 void extfuse_lower_conn_exit(struct extfuse_conn *conn)
 {
-	flush_work(&conn->lower.make);
-	if (conn->lower.wq)
-		destroy_workqueue(conn->lower.wq);
+	destroy_workqueue(conn->lower_wq);
 }
 
 int extfuse_lower_init(void)

@@ -9,24 +9,12 @@ struct extfuse_conn;
 struct extfuse_ctx;
 struct fuse_req;
 
-/**
- * struct extfuse_lower_queue - a binding's own work queue for lower files
- * @wq: NULL until some request could use it
- * @make: makes it
- * @asked: bit 0: @make is on its way, or done
- */
-struct extfuse_lower_queue {
-	struct workqueue_struct *wq;
-	struct work_struct make;
-	unsigned long asked;
-};
-
 int extfuse_lower_set(struct extfuse_ctx *ctx, u32 backing_id);
 void extfuse_lower_drop(struct extfuse_ctx *ctx);
 int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req);
 bool extfuse_lower_queue(struct extfuse_ctx *ctx, struct fuse_req *req);
 
-void extfuse_lower_conn_init(struct extfuse_conn *conn);
+int extfuse_lower_conn_init(struct extfuse_conn *conn);
 void extfuse_lower_conn_exit(struct extfuse_conn *conn);
 int extfuse_lower_init(void);
 void extfuse_lower_exit(void);

@@ -301,6 +301,19 @@ static int check_backing(const struct extfuse_ctx *ctx, const struct fuse_open_o
 	return ret;
 }
 
+/* EIO, too, while it is open in passthrough. The daemon may have it opened so once more. */
+static bool is_open_in_passthrough(const struct extfuse_ctx *ctx)
+{
+	struct inode *inode;
+	bool ret;
+
+	rcu_read_lock();
+	inode = extfuse_live_inode(ctx->conn->sb, ctx->req.nodeid);
+	ret = inode && S_ISREG(inode->i_mode) && xf_inode_backing(inode);
+	rcu_read_unlock();
+	return ret;
+}
+
 #define OPEN_FLAGS (FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE | FOPEN_NONSEEKABLE | FOPEN_CACHE_DIR | \
 		    FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES | \
 		    FOPEN_PASSTHROUGH)
@@ -323,8 +336,11 @@ static int pre_open(const struct extfuse_ops *ops, struct extfuse_ctx *ctx)
 		return ret;
 	if (out->open_flags & ~OPEN_FLAGS)
 		return EXTFUSE_BUG;
-	if (!(out->open_flags & FOPEN_PASSTHROUGH))
-		return out->backing_id ? EXTFUSE_BUG : 0;
+	if (!(out->open_flags & FOPEN_PASSTHROUGH)) {
+		if (out->backing_id)
+			return EXTFUSE_BUG;
+		return is_open_in_passthrough(ctx) ? EXTFUSE_PASS : 0;
+	}
 	if (out->backing_id <= 0 || (out->open_flags & ~PASSTHROUGH_FLAGS))
 		return EXTFUSE_BUG;
 	if (!xf_conn_passthrough(ctx->conn->fc))

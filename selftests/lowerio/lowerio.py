@@ -45,6 +45,10 @@ class Wrong(Exception):
     """What a test found."""
 
 
+class Skip(Exception):
+    """What the machine cannot do."""
+
+
 def test(name):
     """Registers a test."""
     def register(function):
@@ -145,7 +149,7 @@ class Mount:
         self.policy = policy
         self.daemon = subprocess.Popen([HERE + "/lowerd", *flags, self.low, self.mnt],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.conn, self.warm, self.minor = 0, [], 0
+        self.conn, self.before, self.minor = 0, [], 0
         try:
             self.start(offer)
         except BaseException:
@@ -178,22 +182,7 @@ class Mount:
     def offer(self):
         """From here on the kernel may serve reads and writes."""
         same(self.ask(f"offer {self.conn} {PINS}/{self.policy}-maps/backing"), "ok", "offer")
-        # the work queue is made when the first request asks for it
-        warm = self.path(".warm")
-        with opened(warm, os.O_RDWR | os.O_CREAT | os.O_DIRECT) as fd:
-            os.write(fd, aligned(bytes(PAGE)))
-            os.preadv(fd, [aligned(PAGE)], 0)
-        expect(within(10, self.has_queue), "no queue")
-        time.sleep(0.05)
-        self.warm = self.counts()
-
-    def has_queue(self):
-        """Its rescuer is there."""
-        for comm in glob.glob("/proc/[0-9]*/comm"):
-            with contextlib.suppress(OSError), open(comm, encoding="ascii") as f:
-                if f.read().strip().endswith(f"extfuse-lower/{self.conn}"):
-                    return True
-        return False
+        self.before = self.counts()
 
     def entry(self, verb):
         """What extfusectl says of this mount."""
@@ -213,7 +202,7 @@ class Mount:
 
     def untouched(self):
         """None did since the files were offered."""
-        same(self.counts(), self.warm, "READs and WRITEs that reached the daemon")
+        same(self.counts(), self.before, "READs and WRITEs that reached the daemon")
 
     def content(self, name="f"):
         """Of the lower file."""
@@ -338,6 +327,23 @@ def test_write():
         same(m.content(), bytes(data), "lower file")
         same(m.read(), bytes(data), "file")
         m.untouched()
+
+
+@contextlib.contextmanager
+def small_xfs():
+    """The smallest that there is."""
+    with tempfile.NamedTemporaryFile(dir=SCRATCH) as image, \
+            tempfile.TemporaryDirectory(dir=SCRATCH) as path:
+        image.truncate(300 * MIB)
+        run("mkfs.xfs", "-q", image.name)
+        run("modprobe", "-q", "loop", check=False)
+        if subprocess.run(["mount", "-o", "loop", image.name, path], check=False,
+                          stderr=subprocess.DEVNULL).returncode:
+            raise Skip("this kernel has no XFS, or no loop device")
+        try:
+            yield path
+        finally:
+            run("umount", "-l", path)
 
 
 @test("a shared mapping is written back, in the background, to the lower file")
@@ -555,6 +561,70 @@ def test_enospc_background():
         m.untouched()
 
 
+@test("write-back to a full XFS, which has work items of its own write back the rest")
+def test_enospc_xfs():
+    with small_xfs() as low, Mount({"f": b""}, lower=low) as m:
+        with opened(low + "/rest", os.O_WRONLY | os.O_CREAT) as fd:
+            room = os.statvfs(low)
+            os.posix_fallocate(fd, 0, room.f_bavail * room.f_frsize - 8 * MIB)
+        os.truncate(m.path(), 32 * MIB)
+        with opened(m.path(), os.O_RDWR) as fd, mmap.mmap(fd, 32 * MIB) as area:
+            for off in range(0, 32 * MIB, PAGE):
+                area[off] = 1
+            fails(errno.ENOSPC, os.fsync, fd)
+        m.untouched()
+
+
+def ended(pid):
+    """It can be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
+@contextlib.contextmanager
+def writer_of_mapped(m, flags, advice):
+    """
+    A child that is in write() to the lower file of what is mapped from the file: it has
+    the lower inode locked when it meets a page that is not there.
+    """
+    def writer(ready):
+        size = ctypes.c_size_t(4 * MIB)
+        with opened(m.path(), os.O_RDONLY | flags) as fd:
+            area = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, fd, ctypes.c_long(0))
+        libc.madvise(ctypes.c_void_p(area), size, advice)
+        with opened(m.lower(), os.O_WRONLY) as fd:
+            ready()
+            libc.write(fd, ctypes.c_void_p(area + 2 * MIB), ctypes.c_size_t(PAGE))
+
+    pid = forked(writer)
+    yield pid
+    expect(within(20, lambda: ended(pid)), "it hangs")
+    os.waitpid(pid, 0)
+
+
+ADVICE = (mmap.MADV_RANDOM, mmap.MADV_NORMAL)  # in the foreground, and in the background
+
+
+@test("a page fault while the lower file is being written by the same task")
+def test_fault():
+    data = pattern(4 * MIB)
+    for advice in ADVICE:
+        for flags in (0, os.O_DIRECT):
+            with Mount({"f": data}) as m:
+                with writer_of_mapped(m, flags, advice):
+                    pass
+                same(m.content()[:PAGE], data[2 * MIB:2 * MIB + PAGE], "what was written")
+                same(m.content()[PAGE:], data[PAGE:], "the rest")
+
+
+@test("the same on XFS, where the daemon needs the lock as well: an abort ends it")
+def test_fault_xfs():
+    for advice in ADVICE:
+        with small_xfs() as low, Mount({"f": pattern(4 * MIB)}, lower=low) as m:
+            with writer_of_mapped(m, 0, advice) as pid:
+                expect(not within(1, lambda pid=pid: ended(pid)), "it did not wait")
+                m.abort()
+
+
 @test("RLIMIT_FSIZE of who writes holds")
 def test_rlimit():
     def writer(_):
@@ -758,6 +828,26 @@ def test_open_mode():
                 same(os.pread(fd, PAGE, 0), data[:PAGE], "content in passthrough")
             return m.stats("OPEN")["answered"] > before
         expect(within(10, passthrough), "not opened in passthrough")
+
+
+@test("mdcache: a file that is open in passthrough is not opened in cached mode meanwhile")
+def test_open_mode_passthrough():
+    data = pattern(PAGE)
+    with Mount({"passed": data}, policy="mdcache", offer=False) as m:
+        with opened(m.path("passed"), os.O_RDWR) as fd:
+            # from here on OPEN for reading is answered without a backing file
+            key = m.conn.to_bytes(8, "little") + os.fstat(fd).st_ino.to_bytes(8, "little")
+            run("bpftool", "map", "update", "pinned", f"{PINS}/mdcache-maps/backing", "key",
+                *[str(b) for b in key], "value", "0", "0", "0", "0")
+            with opened(m.path("passed"), os.O_RDONLY) as two:
+                same(os.read(two, PAGE), data, "content")
+            same(os.pread(fd, PAGE, 0), data, "content of the other")
+        def cached():
+            before = m.stats("OPEN")["answered"]
+            with opened(m.path("passed"), os.O_RDONLY) as fd:
+                same(os.read(fd, PAGE), data, "content")
+            return m.stats("OPEN")["answered"] > before
+        expect(within(10, cached), "not answered afterwards either")
 
 
 def random_mix(m, rounds, seed):
@@ -997,6 +1087,9 @@ def main():
         try:
             function()
             result = True
+        except Skip as e:
+            ksft.test_result_skip(f"{name}: {e}")
+            continue
         except Exception:  # pylint: disable=broad-except
             lines = [f.lineno for f in traceback.extract_tb(sys.exc_info()[2])]
             ksft.print_msg(f"{traceback.format_exc().splitlines()[-1]} (lines {lines})")
