@@ -55,7 +55,9 @@ names()
 		soon there "$mnt/x/y/z/deep" || return
 	stat "$mnt/x/y/z/deep" >/dev/null && mv "$low/x" "$low/w" && soon there "$mnt/w/y/z/deep" &&
 		soon absent "$mnt/x" && soon found name:deep w/y/z/deep || return
-	rm -r "$low/w" "$low/g" && soon absent "$mnt/g" && soon absent "$mnt/w" && soon found type:f
+	mv "$low/w" "$low/v" && mv "$low/v" "$low/u" && soon there "$mnt/u/y/z/deep" &&
+		soon found name:deep u/y/z/deep || return
+	rm -r "$low/u" "$low/g" && soon absent "$mnt/g" && soon absent "$mnt/u" && soon found type:f
 }
 
 tags()

@@ -46,6 +46,9 @@ static const char *const sql[NR_STATEMENTS] = {
 	[ST_NAME_DROP_OTHERS] = "DELETE FROM name WHERE child = ?3 "
 				"AND NOT (parent = ?1 AND name = ?2)",
 	[ST_NAME_COUNT] = "SELECT count(*) FROM name WHERE child = ?1",
+	/* See enum nameless. */
+	[ST_NAMELESS] = "SELECT CASE WHEN EXISTS(SELECT 1 FROM name WHERE child = ?1) THEN 0 "
+			"WHEN EXISTS(SELECT 1 FROM name WHERE parent = ?1) THEN 2 ELSE 1 END",
 	[ST_NAME_OF] = "SELECT parent, name FROM name WHERE child = ?1 LIMIT 1",
 	[ST_TAG_ADD] = "INSERT INTO tag(name) VALUES(?1) ON CONFLICT DO NOTHING",
 	[ST_TAG_KEEP] = "INSERT INTO tag(name, kept) VALUES(?1, 1) ON CONFLICT(name) "
@@ -299,6 +302,10 @@ int db_end(struct tagindex *index, int ret)
 int end(struct tagindex *index, int ret)
 {
 	if (--index->depth == 0) {
+		/* Only now: names are told one by one, and what has none may get another. */
+		if (ret >= 0)
+			ret = drop_nameless(index);
+		index->nameless.count = 0;
 		ret = db_end(index, ret);
 		changes_end(index, ret >= 0);
 	}
@@ -650,6 +657,7 @@ void index_close(struct tagindex *index)
 	if (index->serving)
 		meta_set(index, "clean", 1);
 	close_db(index);
+	free(index->nameless.id);
 	if (index->dir >= 0)
 		close(index->dir);
 	if (index->root >= 0)

@@ -28,6 +28,7 @@ enum statement {
 	ST_NAME_DROP,
 	ST_NAME_DROP_OTHERS,
 	ST_NAME_COUNT,
+	ST_NAMELESS,
 	ST_NAME_OF,
 	ST_TAG_ADD,
 	ST_TAG_KEEP,
@@ -110,6 +111,11 @@ struct changes {
 	struct change *first, *last;	/* of the transaction under way */
 };
 
+struct nodes {
+	int64_t *id;
+	size_t count, room;
+};
+
 struct tagindex {
 	struct db *db;
 	const struct sql_dialect *dialect;
@@ -133,6 +139,7 @@ struct tagindex {
 	int64_t walk_generation;
 	uint64_t passed;
 	struct changes changes;
+	struct nodes nameless;		/* perhaps: lost a name in the transaction under way */
 	char error[INDEX_ERROR_MAX];
 };
 
@@ -212,6 +219,8 @@ void change_links(struct tagindex *index, int64_t id, const struct links *links)
 /* The transaction is over. */
 void changes_end(struct tagindex *index, bool committed);
 
+/* Whoever lost a name in the transaction, and got no other, is gone. 0 or -errno. */
+int drop_nameless(struct tagindex *index);
 /* 1 and the node's @id, 0, or -errno. */
 int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
 /* A column as a string of its own. */

@@ -52,6 +52,84 @@ static int add_node(struct tagindex *index, const struct stat *st, int64_t *id)
 	return ret < 0 || *id ? ret : find_node(index, st, id);
 }
 
+/* ---- names ---- */
+
+/* What a node is that may have lost its last name; see ST_NAMELESS. */
+enum nameless {
+	NAMED,
+	NAMELESS,
+	NAMELESS_DIR,	/* with files in it, for all that is known */
+};
+
+static int nameless(struct tagindex *index, int64_t id, int64_t *kind)
+{
+	*kind = NAMED;
+	/* None is older than the transaction. */
+	return index->nameless.count ? run(index, ST_NAMELESS, id, NULL, 0, 0, kind) : 0;
+}
+
+/* The node @id lost a name. It may get another one before the transaction ends. */
+static int lost_name(struct tagindex *index, int64_t id)
+{
+	struct nodes *nodes = &index->nameless;
+	size_t room = nodes->room ? nodes->room * 2 : 64;
+	int64_t *grown;
+
+	if (id == ROOT_NODE)
+		return 0;
+	if (nodes->count == nodes->room) {
+		grown = reallocarray(nodes->id, room, sizeof(*grown));
+		if (!grown)
+			return failed(index, ENOMEM);
+		nodes->id = grown;
+		nodes->room = room;
+	}
+	nodes->id[nodes->count++] = id;
+	return 0;
+}
+
+int drop_nameless(struct tagindex *index)
+{
+	int64_t kind;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; i < index->nameless.count && ret >= 0; i++) {
+		ret = nameless(index, index->nameless.id[i], &kind);
+		/*
+		 * It is on its way to another name: who removes a directory empties it before.
+		 * A walk finds what is in it in the end.
+		 */
+		if (ret >= 0 && kind == NAMELESS_DIR && !index->walking)
+			mark_stale(index);
+		if (ret >= 0 && kind != NAMED)
+			ret = run1(index, ST_NODE_DROP, index->nameless.id[i]);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* Records a name that was just seen to be one of the node @id. */
+static int add_name(struct tagindex *index, int64_t parent, const char *name, int64_t id,
+		    const struct stat *st)
+{
+	int64_t old = id, names = 0;
+	int ret = run(index, ST_NAME_FIND, parent, name, 0, 0, &old);
+
+	change_name(index, parent, name, id, S_ISDIR(st->st_mode) || st->st_nlink == 1);
+	if (ret >= 0)
+		ret = run(index, ST_NAME_ADD, parent, name, 0, id, NULL);
+	if (ret >= 0 && old != id)
+		ret = lost_name(index, old);
+	/* Others are of a file that had the inode number before. */
+	if (ret >= 0 && (S_ISDIR(st->st_mode) || st->st_nlink == 1))
+		ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &names);
+	if (ret >= 0 && names > 1)
+		ret = run(index, ST_NAME_DROP_OTHERS, parent, name, 0, id, NULL);
+	return ret;
+}
+
+/* ---- directories ---- */
+
 /* The *@name, for free(), that the directory @st has in @parent. 0 or -errno. */
 static int name_in(int parent, const struct stat *st, char **name)
 {
@@ -103,12 +181,7 @@ static int add_dirs(struct tagindex *index, const struct step *steps, size_t cou
 		child = 0;
 		ret = add_node(index, &steps[count].st, &child);
 		if (ret >= 0)
-			change_name(index, parent, steps[count].name, child, true);
-		if (ret >= 0)
-			ret = run(index, ST_NAME_ADD, parent, steps[count].name, 0, child, NULL);
-		if (ret >= 0)
-			ret = run(index, ST_NAME_DROP_OTHERS, parent, steps[count].name, 0, child,
-				  NULL);
+			ret = add_name(index, parent, steps[count].name, child, &steps[count].st);
 		if (ret < 0)
 			return ret;
 		parent = child;
@@ -314,35 +387,6 @@ static int set_links(struct tagindex *index, int64_t id, const struct links *lin
 	return ret;
 }
 
-/* Whoever lost a name, and got no other, is gone. */
-static int drop_nameless(struct tagindex *index, int64_t id)
-{
-	int64_t left = 0;
-	int ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &left);
-
-	return ret < 0 || left || id == ROOT_NODE ? ret : run1(index, ST_NODE_DROP, id);
-}
-
-/* Records a name that was just seen to be one of the node @id. */
-static int add_name(struct tagindex *index, int64_t parent, const char *name, int64_t id,
-		    const struct stat *st)
-{
-	int64_t old = id, names = 0;
-	int ret = run(index, ST_NAME_FIND, parent, name, 0, 0, &old);
-
-	change_name(index, parent, name, id, S_ISDIR(st->st_mode) || st->st_nlink == 1);
-	if (ret >= 0)
-		ret = run(index, ST_NAME_ADD, parent, name, 0, id, NULL);
-	if (ret >= 0 && old != id)
-		ret = drop_nameless(index, old);
-	/* Others are of a file that had the inode number before. */
-	if (ret >= 0 && (S_ISDIR(st->st_mode) || st->st_nlink == 1))
-		ret = run(index, ST_NAME_COUNT, id, NULL, 0, 0, &names);
-	if (ret >= 0 && names > 1)
-		ret = run(index, ST_NAME_DROP_OTHERS, parent, name, 0, id, NULL);
-	return ret;
-}
-
 /* Those of @names that are names of the file @st, which is @is_new in the index. */
 static int add_names(struct tagindex *index, const struct stat *st, int64_t id, bool is_new,
 		     const struct index_name *names, size_t count)
@@ -372,7 +416,7 @@ static int add_names(struct tagindex *index, const struct stat *st, int64_t id, 
 static int record_file(struct tagindex *index, int fd, const struct stat *st,
 		       const struct facts *facts, const struct index_name *names, size_t count)
 {
-	int64_t id = 0;
+	int64_t id = 0, kind = NAMED;
 	bool is_new;
 	int ret;
 
@@ -385,13 +429,17 @@ static int record_file(struct tagindex *index, int fd, const struct stat *st,
 	} else {
 		ret = find_node(index, st, &id);
 		is_new = ret == 0;
+		if (ret > 0)
+			ret = nameless(index, id, &kind);
 		if (ret >= 0)
 			ret = add_node(index, st, &id);
 		if (ret >= 0)
 			ret = add_names(index, st, id, is_new, names, count);
 	}
+	/* One that has no name is perhaps of a file that had the inode number before. */
 	if (ret >= 0 && S_ISREG(st->st_mode))
-		ret = run(index, ST_LOOK_AGAIN, id, NULL, mtime_ns(st), st->st_size, NULL);
+		ret = run(index, ST_LOOK_AGAIN, id, NULL, kind == NAMED ? mtime_ns(st) : -1,
+			  st->st_size, NULL);
 	if (ret >= 0)
 		ret = set_tags(index, id, &facts->tags);
 	if (ret >= 0)
@@ -479,8 +527,9 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 }
 
 /*
- * A file that is not in the index, found under a name that changed: new, and
- * renamed before that was recorded. What is in a directory is reported as well.
+ * A file that is not in the index, found under a name that changed: new, or renamed
+ * before that was recorded. What is in a directory is reported as well, or was in the
+ * index with it: see drop_nameless().
  */
 static int record_unknown(struct tagindex *index, const struct index_name *name)
 {
@@ -489,18 +538,19 @@ static int record_unknown(struct tagindex *index, const struct index_name *name)
 	if (fd < 0)
 		return 0;
 	ret = index_sync_file(index, fd, name, 1);
+	/* It may have been looked into under the name before. */
+	if (ret == 0)
+		ret = index_look_at(index, fd);
 	close(fd);
 	return ret;
 }
 
-/* Puts into @old the node that had the name, or 0. */
-static int record_name(struct tagindex *index, const struct index_name *name, int64_t *old)
+static int record_name(struct tagindex *index, const struct index_name *name)
 {
-	int64_t parent = 0, child = 0;
+	int64_t parent = 0, child = 0, old = 0, kind = NAMED;
 	struct stat st, dir_st;
 	int ret = 0;
 
-	*old = 0;
 	if (fstat(name->dir, &dir_st) < 0)
 		return failed(index, errno);
 	if (is_root(index, &dir_st))
@@ -508,20 +558,25 @@ static int record_name(struct tagindex *index, const struct index_name *name, in
 	else
 		ret = find_node(index, &dir_st, &parent);
 	if (parent)
-		ret = run(index, ST_NAME_FIND, parent, name->name, 0, 0, old);
+		ret = run(index, ST_NAME_FIND, parent, name->name, 0, 0, &old);
 	if (ret < 0)
 		return ret;
 	if (fstatat(name->dir, name->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT)
 			return failed(index, errno);
-		if (*old)
-			change_name_gone(index, parent, name->name);
-		return parent ? run(index, ST_NAME_DROP, parent, name->name, 0, 0, NULL) : 0;
+		if (!old)
+			return 0;
+		change_name_gone(index, parent, name->name);
+		ret = run(index, ST_NAME_DROP, parent, name->name, 0, 0, NULL);
+		return ret < 0 ? ret : lost_name(index, old);
 	}
 	ret = find_node(index, &st, &child);
+	if (ret > 0)
+		ret = nameless(index, child, &kind);
 	if (ret < 0)
 		return ret;
-	if (!child)
+	/* The number may be another file's by now. */
+	if (!child || kind != NAMED)
 		return record_unknown(index, name);
 	ret = dir_node(index, name->dir, &parent);
 	if (ret >= 0)
@@ -544,7 +599,7 @@ static int sync_moved(struct tagindex *index, const struct index_name *name)
 
 int index_sync_names(struct tagindex *index, const struct index_name *names, size_t count)
 {
-	int64_t old[2] = { 0, 0 }, walked = 0;
+	int64_t walked = 0;
 	size_t i;
 	int ret;
 
@@ -557,12 +612,7 @@ int index_sync_names(struct tagindex *index, const struct index_name *names, siz
 	for (i = 0; i < count && walked; i++)
 		sync_moved(index, &names[i]);
 	for (i = 0; i < count && ret >= 0; i++)
-		ret = record_name(index, &names[i], &old[i]);
-	/* Only now: two files may have exchanged their names. */
-	for (i = 0; i < count && ret >= 0; i++) {
-		if (old[i])
-			ret = drop_nameless(index, old[i]);
-	}
+		ret = record_name(index, &names[i]);
 	return end(index, ret);
 }
 

@@ -103,6 +103,36 @@ static void new_and_changed(void **state)
 	finds("text:four", "new ");
 }
 
+static void renamed(const char *from, const char *to)
+{
+	const struct index_name names[] = { { root, to }, { root, from } };
+
+	assert_int_equal(index_sync_names(idx, names, 2), 0);
+}
+
+/* Faster than that is recorded. */
+static void renamed_twice(void **state)
+{
+	(void)state;
+	write_file("a", "words");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_int_equal(index_look_at_new(idx), 0);
+	looks_at("a ");
+	assert_int_equal(rename("a", "b") | rename("b", "c"), 0);
+	assert_int_equal(index_batch_begin(idx), 0);
+	renamed("a", "b");
+	renamed("b", "c");
+	assert_int_equal(index_batch_end(idx), 0);
+	finds("text:words", "c ");
+	looks_at("c ");
+	/* Not in one transaction. */
+	assert_int_equal(rename("c", "d") | rename("d", "e"), 0);
+	renamed("c", "d");
+	renamed("d", "e");
+	looks_at("e ");
+	finds("text:words", "e ");
+}
+
 static void what_is_known(void **state)
 {
 	const struct index_name moved[] = { { root, "a" }, { root, "b" } };
@@ -222,8 +252,8 @@ static void changes_before_recorded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(new_and_changed), TEST(what_is_known), TEST(changes_meanwhile),
-		TEST(changes_before_recorded),
+		TEST(new_and_changed), TEST(renamed_twice), TEST(what_is_known),
+		TEST(changes_meanwhile), TEST(changes_before_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,87 @@ static void reused_inode(void **state)
 	FOUND("", "t");
 }
 
+static bool is_stale(void)
+{
+	return access(INDEX_DIR "/stale", F_OK) == 0;
+}
+
+/* Names are told later than they change, and what is in a directory not at all. */
+static void renamed_twice(void **state)
+{
+	struct index_name gone = { .name = "f" };
+
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	tag("d/f", "t");
+	tag("g", "u");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_int_equal(rename("d", "x") | rename("x", "y") | rename("g", "h") | rename("h", "i"),
+			 0);
+	assert_int_equal(index_batch_begin(idx), 0);
+	names_changed("x", "d");
+	names_changed("h", "g");
+	names_changed("y", "x");
+	names_changed("i", "h");
+	assert_int_equal(index_batch_end(idx), 0);
+	FOUND("y/f;", "t");
+	FOUND("i;", "u");
+	assert_false(is_stale());
+	/* In two transactions it is not known, but that is. */
+	assert_int_equal(rename("y", "d") | rename("d", "z"), 0);
+	names_changed("d", "y");
+	names_changed("z", "d");
+	assert_true(is_stale());
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	FOUND("z/f;", "t");
+	/* A directory that is removed was emptied before. */
+	gone.dir = open("z", O_PATH | O_CLOEXEC);
+	assert_int_equal(unlink("z/f") | rmdir("z"), 0);
+	assert_int_equal(index_sync_names(idx, &gone, 1), 0);
+	close(gone.dir);
+	names_changed("z", NULL);
+	assert_false(is_stale());
+}
+
+static void exchanged(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("a", 0700) | mkdir("b", 0700), 0);
+	tag("a/f", "t");
+	tag("b/g", "t");
+	tag("file", "u");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_int_equal(rename("a", "tmp") | rename("b", "a") | rename("tmp", "b"), 0);
+	assert_int_equal(index_batch_begin(idx), 0);
+	names_changed("tmp", "a");
+	names_changed("a", "b");
+	names_changed("b", "tmp");
+	assert_int_equal(index_batch_end(idx), 0);
+	FOUND("b/f;a/g;", "t");
+	assert_int_equal(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE), 0);
+	names_changed("a", "b");
+	FOUND("a/f;b/g;", "t");
+	assert_int_equal(renameat2(AT_FDCWD, "a", AT_FDCWD, "file", RENAME_EXCHANGE), 0);
+	names_changed("file", "a");
+	FOUND("file/f;b/g;", "t");
+	FOUND("a;", "u");
+	assert_false(is_stale());
+}
+
+/* The number of a file that went is given to one that is made and renamed. */
+static void reused_at_once(void **state)
+{
+	(void)state;
+	tag("a", "t");
+	assert_int_equal(rename("a", "b") | removexattr("b", TAGS_XATTR), 0);
+	assert_int_equal(index_batch_begin(idx), 0);
+	names_changed("a", NULL);
+	assert_int_equal(index_made(idx, root, "tmp"), 0);
+	names_changed("b", "tmp");
+	assert_int_equal(index_batch_end(idx), 0);
+	FOUND("", "t");
+}
+
 static void hostile(void **state)
 {
 	static const char *const names[] = {
@@ -305,6 +386,25 @@ static void rebuilds(void **state)
 	assert_non_null(idx);
 	assert_int_equal(index_state(idx), 0);
 	assert_int_equal(access(INDEX_DIR "/stale", F_OK), -1);
+}
+
+/* A walk meets the names one by one as well. */
+static void rebuilds_moved(void **state)
+{
+	int64_t generation;
+
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	tag("d/f", "t");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	assert_int_equal(rename("d", "e"), 0);
+	write_file("d", "");
+	assert_int_equal(index_generation_begin(idx, false, &generation), 0);
+	record("d");
+	assert_false(is_stale());
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	FOUND("e/f;", "t");
+	assert_false(is_stale());
 }
 
 /* What the walk that began last is not through with, nobody knows to be true. */
@@ -464,8 +564,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(intersections), TEST(directories), TEST(hard_links), TEST(reused_inode),
+		TEST(renamed_twice), TEST(exchanged), TEST(reused_at_once),
 		TEST(prefixes), TEST(kept), TEST(hostile), TEST(deep), TEST(rebuilds),
-		TEST(two_rebuilds), TEST(resumed), TEST(damaged),
+		TEST(rebuilds_moved), TEST(two_rebuilds), TEST(resumed), TEST(damaged),
 		TEST(states), TEST(not_ours), TEST(threads),
 	};
 
