@@ -144,8 +144,23 @@ static bool changed(const struct index_job *job)
 {
 	struct stat st;
 
-	return job->fd >= 0 && fstat(job->fd, &st) == 0 &&
+	return fstat(job->fd, &st) == 0 &&
 	       (mtime_ns(&st) != mtime_ns(&job->st) || st.st_size != job->st.st_size);
+}
+
+/* 1: what was found in the file of the job is not true of its node. 0 or -errno. */
+static int is_outdated(struct tagindex *index, const struct index_job *job)
+{
+	int64_t node = 0;
+	int ret;
+
+	if (job->fd < 0)
+		return 0;
+	if (changed(job))
+		return 1;
+	/* It is gone, and SQLite gave its number to another one. */
+	ret = find_node(index, &job->st, &node);
+	return ret < 0 ? ret : node != job->node;
 }
 
 static int add_fact(struct tagindex *index, int64_t node, const struct index_fact *fact)
@@ -199,8 +214,9 @@ int index_found(struct tagindex *index, const struct index_job *job,
 
 	if (ret < 0)
 		return ret;
-	/* Only now, when nobody else can record that it has. */
-	return finish(index, changed(job) ? 0 : set_facts(index, job, found));
+	/* Only now, when nobody else can record that it has changed. */
+	ret = is_outdated(index, job);
+	return finish(index, ret ?: set_facts(index, job, found));
 }
 
 /* ---- all of one file ---- */

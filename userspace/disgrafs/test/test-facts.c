@@ -211,6 +211,28 @@ static void changes_meanwhile(void **state)
 	looks_at("");
 }
 
+/* The last node goes, and SQLite gives its number to the next one. */
+static void gone_meanwhile(void **state)
+{
+	struct index_job job = { };
+
+	(void)state;
+	write_file("a", "one");
+	assert_int_equal(index_made(idx, root, "a"), 0);
+	assert_int_equal(index_look_at_new(idx), 0);
+	assert_int_equal(index_next_job(idx, &job), 1);
+	assert_int_equal(unlink("a"), 0);
+	assert_int_equal(index_sync_names(idx, &(struct index_name){ root, "a" }, 1), 0);
+	write_file("b", "two");
+	assert_int_equal(index_made(idx, root, "b"), 0);
+	closed("b");
+	look(&job);
+	close(job.fd);
+	finds("text:one", "");
+	looks_at("b ");
+	finds("text:two", "b ");
+}
+
 static void *found_nothing(void *job)
 {
 	struct index_findings nothing = { };
@@ -253,7 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(new_and_changed), TEST(renamed_twice), TEST(what_is_known),
-		TEST(changes_meanwhile), TEST(changes_before_recorded),
+		TEST(changes_meanwhile), TEST(gone_meanwhile), TEST(changes_before_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
