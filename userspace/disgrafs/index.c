@@ -717,7 +717,7 @@ int follow(struct tagindex *index)
 	}
 	index_close(now);
 	if (ret == 0 && index->serving)
-		ret = meta_set(index, "clean", 0);
+		ret = sqlite_index_set_unclean(index);
 	if (ret == 0 && index->serving)
 		mark_stale(index);
 	return ret < 0 ? ret : 1;
@@ -769,7 +769,7 @@ int index_serve(struct tagindex *index)
 	/* One of several: see nodes.c of disgrafsd. */
 	if (index->shared)
 		return 0;
-	ret = meta_set(index, "clean", 0);
+	ret = sqlite_index_set_unclean(index);
 	index->serving = ret == 0;
 	return ret;
 }

@@ -191,6 +191,8 @@ uint64_t pg_index_bytes(struct tagindex *index);
 /* sqliteindex.c */
 int sqlite_index_open(struct tagindex *index, unsigned int flags);
 int sqlite_index_verify(struct tagindex *index);
+/* Its server has not ended: on disk, because the changes that it may lack then are as well. */
+int sqlite_index_set_unclean(struct tagindex *index);
 /* Nothing is lost: it says what the files say. */
 void sqlite_index_remove(struct tagindex *index);
 bool sqlite_index_exists(const struct tagindex *index);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The index in SQLite. Readers never wait for a writer (WAL); a power cut may
- * cost the last changes, which an unclean index is rebuilt for anyway.
+ * cost the last changes, which an unclean index is rebuilt for anyway. That it is
+ * unclean is synced.
  */
 #include "indexdb.h"
 
@@ -29,6 +30,9 @@
  * must be an error and not a SIGBUS.
  */
 #define CACHE_KIB "32768"
+
+/* A commit is not synced: the log is when it is written back. */
+#define SYNCHRONOUS "PRAGMA synchronous = NORMAL"
 
 static const char schema[] =
 	INDEX_TABLES("INTEGER", "INTEGER", "BLOB", "TEXT", " UNIQUE", " WITHOUT ROWID")
@@ -302,7 +306,7 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags)
 	ret = flags & INDEX_RESET ? reset(index) : 0;
 	if (ret == 0)
 		ret = exec(index, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-			  "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -" CACHE_KIB);
+			  SYNCHRONOUS "; PRAGMA cache_size = -" CACHE_KIB);
 	if (ret == 0 && flags & INDEX_CREATE)
 		ret = exec(index, "PRAGMA journal_mode = WAL");
 	if (ret == 0)
@@ -314,6 +318,19 @@ int sqlite_index_open(struct tagindex *index, unsigned int flags)
 		index->db_ino = st.st_ino;
 		index->log_ino = fstatat(index->dir, LOG_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
 	}
+	return ret;
+}
+
+int sqlite_index_set_unclean(struct tagindex *index)
+{
+	int ret = exec(index, "PRAGMA synchronous = FULL");
+
+	if (ret == 0)
+		ret = meta_set(index, "clean", 0);
+	exec(index, SYNCHRONOUS);
+	/* The log may be new, and where directories cannot be synced nothing else helps. */
+	if (ret == 0)
+		fsync(index->dir);
 	return ret;
 }
 

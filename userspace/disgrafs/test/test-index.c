@@ -491,6 +491,58 @@ static void damaged(void **state)
 	FOUND("f;", "t");
 }
 
+/* What has been synced, also by SQLite. */
+static struct {
+	unsigned int logs, dirs;
+} synced;
+
+static int note_sync(int fd)
+{
+	char proc[32], path[4096];
+	ssize_t len;
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	len = readlink(proc, path, sizeof(path) - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	synced.logs += !!strstr(path, "/" INDEX_DIR "/index.db-wal");
+	synced.dirs += len > 0 && !strcmp(strrchr(path, '/'), "/" INDEX_DIR);
+	return 0;
+}
+
+int fsync(int fd)
+{
+	return note_sync(fd);
+}
+
+int fdatasync(int fd)
+{
+	return note_sync(fd);
+}
+
+static void assert_synced(bool is_synced)
+{
+	assert_int_equal(synced.logs > 0, is_synced);
+	assert_int_equal(synced.dirs > 0, is_synced);
+	memset(&synced, 0, sizeof(synced));
+}
+
+/* After a power cut the index must not look clean. */
+static void unclean_is_synced(void **state)
+{
+	(void)state;
+	needs_sqlite();
+	memset(&synced, 0, sizeof(synced));
+	assert_int_equal(index_serve(idx), 0);
+	assert_synced(true);
+	tag("f", "t");
+	assert_synced(false);
+	assert_int_equal(unlink(INDEX_DIR "/index.db") | unlink(INDEX_DIR "/index.db-wal"), 0);
+	assert_int_equal(index_follow(idx), 1);
+	assert_synced(true);
+	tag("f", "u");
+	assert_synced(false);
+}
+
 static void states(void **state)
 {
 	struct tagindex *server;
@@ -567,7 +619,7 @@ int main(void)
 		TEST(renamed_twice), TEST(exchanged), TEST(reused_at_once),
 		TEST(prefixes), TEST(kept), TEST(hostile), TEST(deep), TEST(rebuilds),
 		TEST(rebuilds_moved), TEST(two_rebuilds), TEST(resumed), TEST(damaged),
-		TEST(states), TEST(not_ours), TEST(threads),
+		TEST(unclean_is_synced), TEST(states), TEST(not_ours), TEST(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
