@@ -106,14 +106,17 @@ static void open_job(struct tagindex *index, const char *path, struct index_job 
 	int64_t node = 0;
 	char proc[32];
 
-	if (fd < 0)
+	if (fd < 0) {
+		job->err = errno;
 		return;
+	}
 	if (fstat(fd, &job->st) == 0 && S_ISREG(job->st.st_mode) &&
 	    find_node(index, &job->st, &node) > 0 && node == job->node) {
 		snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 		job->fd = open(proc, flags | O_NOATIME);
 		if (job->fd < 0 && errno == EPERM)
 			job->fd = open(proc, flags);
+		job->err = job->fd < 0 ? errno : 0;
 	}
 	close(fd);
 }
@@ -125,6 +128,7 @@ int index_next_job(struct tagindex *index, struct index_job *job)
 	int ret;
 
 	job->fd = -1;
+	job->err = 0;
 	memset(&job->st, 0, sizeof(job->st));
 	pthread_mutex_lock(&index->lock);
 	ret = run(index, ST_LOOK_NEXT, job->node, NULL, 0, 0, &job->node);
@@ -137,6 +141,24 @@ int index_next_job(struct tagindex *index, struct index_job *job)
 	pthread_mutex_unlock(&index->lock);
 	free(path);
 	return ret;
+}
+
+/* It could be opened another time: there is a lease on it, no descriptor is left. */
+static bool is_for_now(int err)
+{
+	switch (err) {
+	case 0:		/* something else is there */
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENXIO:
+	case EXDEV:
+	case ENAMETOOLONG:
+	case EACCES:
+	case EPERM:
+		return false;
+	}
+	return true;
 }
 
 /* Whether the file of the job has changed since it was opened, so that it is due again. */
@@ -210,8 +232,11 @@ static int set_facts(struct tagindex *index, const struct index_job *job,
 int index_found(struct tagindex *index, const struct index_job *job,
 		const struct index_findings *found)
 {
-	int ret = begin(index);
+	int ret;
 
+	if (job->fd < 0 && is_for_now(job->err))
+		return 0;
+	ret = begin(index);
 	if (ret < 0)
 		return ret;
 	/* Only now, when nobody else can record that it has changed. */

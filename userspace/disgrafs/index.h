@@ -262,6 +262,7 @@ struct index_findings {
 struct index_job {
 	int64_t node;
 	int fd;			/* open for reading, or -1: cannot be opened */
+	int err;		/* why, an errno; 0: it is not there any more */
 	struct stat st;		/* as it was then */
 	char name[256];		/* one of its names */
 };
@@ -277,7 +278,10 @@ int index_look_at_new(struct tagindex *index);
  * closes the file; 0: there is none. It stays one to be looked at until index_found().
  */
 int index_next_job(struct tagindex *index, struct index_job *job);
-/* Records what was found, unless the file has changed meanwhile. */
+/*
+ * Records what was found, unless the file has changed meanwhile, or could not be opened for
+ * a reason that may pass: then it stays one to be looked at.
+ */
 int index_found(struct tagindex *index, const struct index_job *job,
 		const struct index_findings *found);
 /*

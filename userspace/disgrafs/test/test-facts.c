@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -233,6 +234,47 @@ static void gone_meanwhile(void **state)
 	finds("text:two", "b ");
 }
 
+/* What cannot be opened for the moment stays to be looked at, and what was found in it. */
+static void leased(void **state)
+{
+	struct index_findings nothing = { };
+	struct index_job job = { };
+	int fd;
+
+	(void)state;
+	write_file("a", "one");
+	assert_int_equal(index_made(idx, root, "a"), 0);
+	assert_int_equal(index_look_at_new(idx), 0);
+	looks_at("a ");
+	write_file("a", "other");
+	closed("a");
+	/* Whoever has a lease is told so. */
+	signal(SIGIO, SIG_IGN);
+	fd = open("a", O_RDWR | O_CLOEXEC);
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0) {
+		close(fd);
+		skip();
+	}
+	assert_int_equal(index_next_job(idx, &job), 1);
+	assert_int_equal(job.fd, -1);
+	assert_int_equal(job.err, EWOULDBLOCK);
+	assert_int_equal(index_found(idx, &job, &nothing), 0);
+	assert_int_equal(index_next_job(idx, &job), 0);
+	finds("text:one", "a ");
+	close(fd);
+	looks_at("a ");
+	finds("text:other", "a ");
+	/* It will not get better. */
+	write_file("a", "more");
+	closed("a");
+	assert_int_equal(rename("a", "b"), 0);
+	job.node = 0;
+	assert_int_equal(index_next_job(idx, &job), 1);
+	assert_int_equal(job.err, ENOENT);
+	assert_int_equal(index_found(idx, &job, &nothing), 0);
+	looks_at("");
+}
+
 static void *found_nothing(void *job)
 {
 	struct index_findings nothing = { };
@@ -275,7 +317,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(new_and_changed), TEST(renamed_twice), TEST(what_is_known),
-		TEST(changes_meanwhile), TEST(gone_meanwhile), TEST(changes_before_recorded),
+		TEST(leased), TEST(changes_meanwhile), TEST(gone_meanwhile),
+		TEST(changes_before_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
