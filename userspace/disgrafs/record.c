@@ -476,7 +476,8 @@ static int read_facts(struct tagindex *index, int fd, struct facts *facts)
 
 /*
  * Of a walk that goes on with another, whether that recorded the file @fd with its name, and
- * nothing of it changed since. Its rows are of this walk then. 1, 0 or -errno.
+ * nothing of it changed since. Its rows are of this walk then. Not of a directory, which has
+ * rows of that walk also if it is on the way to a file; see add_dirs(). 1, 0 or -errno.
  */
 static int pass_by(struct tagindex *index, int fd, const struct index_name *name)
 {
@@ -484,7 +485,7 @@ static int pass_by(struct tagindex *index, int fd, const struct index_name *name
 	struct stat st;
 	int ret;
 
-	if (!index->walk_began || fstat(fd, &st) < 0 || !st.st_nlink ||
+	if (!index->walk_began || fstat(fd, &st) < 0 || !st.st_nlink || S_ISDIR(st.st_mode) ||
 	    time_ns(&st.st_ctim) >= index->walk_began)
 		return 0;
 	ret = find_node(index, &st, &id);

@@ -45,15 +45,20 @@ static void tag(const char *path, const char *tags)
 	close(fd);
 }
 
-/* Has the index look at @name, in the root. */
-static void record(const char *name)
+/* Has the index look at @name. */
+static void record_in(int dir, const char *name)
 {
-	struct index_name at = { .dir = root, .name = name };
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	struct index_name at = { .dir = dir, .name = name };
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(index_sync_file(idx, fd, &at, 1), 0);
 	close(fd);
+}
+
+static void record(const char *name)
+{
+	record_in(root, name);
 }
 
 static void names_changed(const char *path, const char *other)
@@ -468,6 +473,26 @@ static void resumed(void **state)
 	assert_int_equal(at.passed, 0);
 }
 
+/* A directory has a row as soon as something in it has, but not yet its tags. */
+static void resumed_above(void **state)
+{
+	struct index_progress at;
+	int64_t generation;
+	int dir;
+
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	tag("d/f", "f");
+	assert_int_equal(setxattr("d", TAGS_XATTR, "t", 1, 0), 0);
+	usleep(20000);
+	assert_int_equal(index_generation_begin(idx, false, &generation), 0);
+	dir = open("d", O_PATH | O_CLOEXEC);
+	record_in(dir, "f");
+	close(dir);
+	assert_int_equal(index_rebuild_resume(root, true, keep_progress, &at), 0);
+	FOUND("d;", "t");
+}
+
 static void damaged(void **state)
 {
 	int fd;
@@ -618,8 +643,8 @@ int main(void)
 		TEST(intersections), TEST(directories), TEST(hard_links), TEST(reused_inode),
 		TEST(renamed_twice), TEST(exchanged), TEST(reused_at_once),
 		TEST(prefixes), TEST(kept), TEST(hostile), TEST(deep), TEST(rebuilds),
-		TEST(rebuilds_moved), TEST(two_rebuilds), TEST(resumed), TEST(damaged),
-		TEST(unclean_is_synced), TEST(states), TEST(not_ours), TEST(threads),
+		TEST(rebuilds_moved), TEST(two_rebuilds), TEST(resumed), TEST(resumed_above),
+		TEST(damaged), TEST(unclean_is_synced), TEST(states), TEST(not_ours), TEST(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
