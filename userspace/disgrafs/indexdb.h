@@ -223,6 +223,8 @@ void changes_end(struct tagindex *index, bool committed);
 
 /* Whoever lost a name in the transaction, and got no other, is gone. 0 or -errno. */
 int drop_nameless(struct tagindex *index);
+/* By this error it is not there, or not for us to read: not in the index either. */
+bool is_absent(int err);
 /* 1 and the node's @id, 0, or -errno. */
 int find_node(struct tagindex *index, const struct stat *st, int64_t *id);
 /* A column as a string of its own. */

@@ -41,12 +41,6 @@ static int end_batch(struct walk *walk)
 	return index_batch_end(walk->index);
 }
 
-/* It is not there, or not for us to read: not in the index either. */
-static bool is_absent(int err)
-{
-	return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EACCES || err == EPERM;
-}
-
 /* What a sentence shows of the root's path and of one below it, at most: the beginning. */
 #define SHOWN 320
 

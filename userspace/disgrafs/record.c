@@ -527,6 +527,17 @@ int index_sync_file(struct tagindex *index, int fd, const struct index_name *nam
 	return end(index, ret);
 }
 
+bool is_absent(int err)
+{
+	return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EACCES || err == EPERM;
+}
+
+/* What cannot be told must not be taken for absence: a rebuild looks again. */
+static int not_found(struct tagindex *index, int err)
+{
+	return is_absent(err) ? 0 : failed(index, err);
+}
+
 /*
  * A file that is not in the index, found under a name that changed: new, or renamed
  * before that was recorded. What is in a directory is reported as well, or was in the
@@ -537,7 +548,7 @@ static int record_unknown(struct tagindex *index, const struct index_name *name)
 	int fd = openat(name->dir, name->name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret;
 
 	if (fd < 0)
-		return 0;
+		return not_found(index, errno);
 	ret = index_sync_file(index, fd, name, 1);
 	/* It may have been looked into under the name before. */
 	if (ret == 0)
@@ -625,7 +636,7 @@ static int record_made(struct tagindex *index, const struct index_name *at)
 	int ret, fd;
 
 	if (fstatat(at->dir, at->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
+		return not_found(index, errno);
 	ret = find_node(index, &st, &id);
 	if (ret == 0) {
 		ret = dir_node(index, at->dir, &parent);
@@ -633,11 +644,13 @@ static int record_made(struct tagindex *index, const struct index_name *at)
 			ret = add_node(index, &st, &id);
 		return ret < 0 ? ret : add_name(index, parent, at->name, id, &st);
 	}
-	fd = ret < 0 ? -1 : openat(at->dir, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0) {
-		ret = index_sync_file(index, fd, at, 1);
-		close(fd);
-	}
+	if (ret < 0)
+		return ret;
+	fd = openat(at->dir, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return not_found(index, errno);
+	ret = index_sync_file(index, fd, at, 1);
+	close(fd);
 	return ret;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -182,6 +183,44 @@ static void hard_links(void **state)
 	assert_int_equal(unlink("over"), 0);
 	names_changed("over", NULL);
 	assert_tags("");
+}
+
+static rlim_t limit_files(rlim_t limit)
+{
+	struct rlimit now;
+	rlim_t before;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	before = now.rlim_cur;
+	now.rlim_cur = limit;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return before;
+}
+
+/* That it cannot be looked at does not mean that nothing is there. */
+static void no_descriptors(void **state)
+{
+	struct index_name at = { root, "f" };
+	rlim_t limit;
+	int ret;
+
+	(void)state;
+	write_file("f", "");
+	assert_int_equal(index_rebuild(root, NULL, NULL), 0);
+	names_changed("none", NULL);
+	assert_int_equal(index_made(idx, root, "none"), 0);
+	limit = limit_files(1);
+	ret = index_made(idx, root, "f");
+	limit_files(limit);
+	assert_int_equal(ret, -EMFILE);
+	assert_true(index_state(idx) & INDEX_STALE);
+	write_file("g", "");
+	at.name = "g";
+	limit = limit_files(1);
+	ret = index_sync_names(idx, &at, 1);
+	limit_files(limit);
+	assert_int_equal(ret, -EMFILE);
+	names_changed("g", NULL);
 }
 
 static void reused_inode(void **state)
@@ -640,8 +679,8 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(intersections), TEST(directories), TEST(hard_links), TEST(reused_inode),
-		TEST(renamed_twice), TEST(exchanged), TEST(reused_at_once),
+		TEST(intersections), TEST(directories), TEST(hard_links), TEST(no_descriptors),
+		TEST(reused_inode), TEST(renamed_twice), TEST(exchanged), TEST(reused_at_once),
 		TEST(prefixes), TEST(kept), TEST(hostile), TEST(deep), TEST(rebuilds),
 		TEST(rebuilds_moved), TEST(two_rebuilds), TEST(resumed), TEST(resumed_above),
 		TEST(damaged), TEST(unclean_is_synced), TEST(states), TEST(not_ours), TEST(threads),
