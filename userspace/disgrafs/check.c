@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -257,7 +258,7 @@ static int check_link(struct check *check, const char *source, const struct link
 {
 	char *reference = link_reference(check->index->root, target), proc[32];
 	struct links links;
-	int fd, ret = 0;
+	int fd, lock, ret = 0;
 
 	if (!reference || (!strcmp(target, link->path) && !strcmp(reference, link->reference)))
 		goto out;
@@ -270,6 +271,10 @@ static int check_link(struct check *check, const char *source, const struct link
 		goto out;
 	}
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	/* As whoever changes links does. */
+	lock = open(proc, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
 	ret = links_read(&links, proc);
 	if (ret == 0) {
 		/* Unless somebody else has taken it away meanwhile. */
@@ -283,6 +288,8 @@ static int check_link(struct check *check, const char *source, const struct link
 		ret = index_sync_file(check->index, fd, NULL, 0);
 	else
 		ret = report_unreadable(check, "", source, -ret);
+	if (lock >= 0)
+		close(lock);
 	close(fd);
 out:
 	free(reference);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -263,12 +265,56 @@ static void many(void **state)
 	assert_links("f", "");
 }
 
+static void *repair(void *arg)
+{
+	struct index_check result;
+
+	(void)arg;
+	return (void *)(intptr_t)index_check(idx, true, &result, NULL, NULL);
+}
+
+/* While somebody else adds a link: none undoes what the other did. */
+static void repaired_meanwhile(void **state)
+{
+	struct links links;
+	pthread_t thread;
+	void *ret;
+	int lock;
+
+	(void)state;
+	make("source");
+	make("target");
+	make("other");
+	link_to("source", "see", "target");
+	assert_int_equal(rename("target", "moved"), 0);
+	names_changed("moved", "target");
+	lock = open("source", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_int_equal(links_read(&links, "source"), 0);
+	assert_string_equal(links.link[0].path, "target");
+	pthread_create(&thread, NULL, repair, NULL);
+	usleep(200000);
+	assert_int_equal(links_add(&links, "see", "other", ""), 0);
+	assert_int_equal(links_write(&links, "see", "source"), 0);
+	links_free(&links);
+	close(lock);
+	pthread_join(thread, &ret);
+	assert_null(ret);
+	assert_int_equal(links_read(&links, "source"), 0);
+	assert_int_equal(links.count, 2);
+	assert_int_equal(strcmp(links.link[0].path, "moved") && strcmp(links.link[1].path, "moved"),
+			 0);
+	links_free(&links);
+	assert_links("source", "see>other;see>moved;");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values), TEST(reach), TEST(many), TEST(follow), TEST(replaced), TEST(hostile),
+		TEST(repaired_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
