@@ -164,6 +164,35 @@ ends_meanwhile()
 	serve $options && disgrafs reindex "$mnt" && is "$(ls "$low/d")" ls "$mnt/d"
 }
 
+# mounts COUNT: so many on $dir/full, or away with as many. One process is quick.
+mounts()
+{
+	mkdir -p "$dir/full"
+	python3 - "$dir/full" "$1" <<-'END'
+		import ctypes, sys
+		libc = ctypes.CDLL(None)
+		at, count = sys.argv[1].encode(), int(sys.argv[2])
+		for _ in range(abs(count)):
+		    assert not (libc.umount2(at, 0) if count < 0 else
+		                libc.mount(b"none", at, b"tmpfs", 0, None))
+	END
+}
+
+# Its device has a number that takes more than eight bits.
+ends_among_many()
+{
+	local minor status
+
+	leave && mounts 256 || return
+	# shellcheck disable=SC2086
+	serve $options && minor=$(mountpoint -d "$mnt" | cut -d: -f2) && [ "$minor" -gt 255 ] &&
+		find "/proc/$daemon/fd" -lname "/sys/fs/fuse/connections/$minor/abort" | grep -q . &&
+		ends_meanwhile
+	status=$?
+	mounts -256
+	return $status
+}
+
 # With a short queue, and a daemon that does not look.
 overflows()
 {
@@ -248,6 +277,7 @@ run_tests()
 	emptied "they are watched, and no others" watched
 	emptied "on both sides at once" both_sides
 	emptied "the daemon ends meanwhile" ends_meanwhile
+	emptied "the daemon ends meanwhile, among many mounts" ends_among_many
 	if [ -d /mnt/scratch ]; then
 		emptied "more than the queue holds" overflows
 	else
@@ -261,6 +291,6 @@ run_tests()
 }
 
 ktap_print_header
-ktap_set_plan $((12 * ${#variants[@]}))
+ktap_set_plan $((13 * ${#variants[@]}))
 serve_each run_tests
 ktap_finished

@@ -180,6 +180,25 @@ database_lost()
 	pg_start && same "$a" "$b" && is g ls "$b/.graph/tags/after" && checked "$b"
 }
 
+# What is mounted where it was is none of its business.
+ends_without_database()
+{
+	local pid status
+
+	pid=$(head -n 1 "$pg/main/postmaster.pid") && node c && echo text >"$dir/c/left" || return
+	# shellcheck disable=SC2046
+	kill -STOP "$pid" $(pgrep -P "$pid")
+	chmod 600 "$dir/c/left" && mkdir -p "$dir/next" && touch "$dir/next/f" && umount "$dir/c" &&
+		disgrafsd --no-module --no-extract "$dir/next" "$dir/c" &&
+		wait "${node_pid[c]}" && is f ls "$dir/c"
+	status=$?
+	# shellcheck disable=SC2046
+	kill -CONT "$pid" $(pgrep -P "$pid")
+	umount "$dir/c"
+	unset "node_pid[c]"
+	[ $status = 0 ] && same "$dir/a" "$dir/b"
+}
+
 node_killed()
 {
 	local a=$dir/a b=$dir/b load tags status
@@ -227,7 +246,7 @@ end()
 trap end EXIT
 
 ktap_print_header
-ktap_set_plan 6
+ktap_set_plan 7
 pg_init main && pg_start || ktap_exit_fail_msg "PostgreSQL does not start"
 uri=$(pg_uri main)
 read -r variant options <<<"${variants[0]}"
@@ -237,6 +256,7 @@ check "$variant: two servers of one tree, and none that would not know of them" 
 check "$variant: what is changed through one is seen through the other" seen
 check "$variant: random operations" random_operations
 check "$variant: the database is killed and comes back" database_lost
+check "$variant: a server ends while the database does not answer" ends_without_database
 check "$variant: a server is killed in the middle" node_killed
 gone a b
 pg_standby standby || ktap_exit_fail_msg "no standby"

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <time.h>
 
@@ -14,6 +13,12 @@
 
 /* How long a notification may take when the daemon ends. */
 #define STOP_SECONDS 2
+
+/*
+ * Aborts our connection, and does nothing when that is gone: by then another one may have
+ * its number, and something else be mounted where we were. -1: there is no fusectl.
+ */
+static int abort_fd = -1;
 
 /* The node of the file, or 0 if nobody has to be told of it. */
 static uint64_t known_id(struct disgrafsd *fs, const struct stat *st)
@@ -84,23 +89,28 @@ void invalidate_all(struct disgrafsd *fs)
 	free(ids);
 }
 
-/* Nobody serves any more what a notification may be waiting for. */
-static void abort_connection(struct disgrafsd *fs)
+void invalidate_start(const struct disgrafsd *fs)
 {
 	struct statx stx;
 	char path[64];
-	int fd;
 
 	if (statx(AT_FDCWD, fs->opt.mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &stx) < 0)
 		return;
+	/* The device as the kernel writes it, which is not what makedev() returns. */
 	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort",
-		 (unsigned int)makedev(stx.stx_dev_major, stx.stx_dev_minor));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, "1", 1) < 0)
-		log_msg(LOG_WARNING, "%s: %s", path, strerror(errno));
-	close(fd);
+		 stx.stx_dev_major << 20 | stx.stx_dev_minor);
+	abort_fd = open(path, O_WRONLY | O_CLOEXEC);
+}
+
+/* Nobody serves any more what a notification may be waiting for. */
+static void abort_connection(struct disgrafsd *fs)
+{
+	if (abort_fd < 0)
+		log_msg(LOG_WARNING, "%s: cannot abort the connection without fusectl: waiting",
+			fs->opt.mountpoint);
+	else if (write(abort_fd, "1", 1) < 0)
+		log_msg(LOG_WARNING, "%s: cannot abort the connection: %s", fs->opt.mountpoint,
+			strerror(errno));
 }
 
 void invalidate_stop(struct disgrafsd *fs, pthread_t thread)

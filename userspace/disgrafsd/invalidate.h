@@ -16,6 +16,8 @@ void invalidate_file(struct disgrafsd *fs, const struct stat *st, bool data);
 /* @name in @dir, and the attributes of @dir. */
 void invalidate_name(struct disgrafsd *fs, const struct stat *dir, const char *name);
 void invalidate_all(struct disgrafsd *fs);
+/* As soon as @fs is mounted, and before anybody can have unmounted it. */
+void invalidate_start(const struct disgrafsd *fs);
 /* Waits for a thread that was told to end; aborts the connection if it hangs in the above. */
 void invalidate_stop(struct disgrafsd *fs, pthread_t thread);
 

@@ -16,6 +16,7 @@
 #include "events.h"
 #include "extract.h"
 #include "graph.h"
+#include "invalidate.h"
 #include "offline.h"
 #include "peers.h"
 #include "policy.h"
@@ -101,6 +102,7 @@ static int mount_and_serve(struct disgrafsd *fs)
 		goto destroy;
 	if (fuse_session_mount(fs->se, fs->opt.mountpoint) < 0)
 		goto signals;
+	invalidate_start(fs);
 	if (fs->opt.module)
 		fs->policy = policy_load(fs->opt.mountpoint, fs->opt.policy,
 					 fs->shared || fs->far);
