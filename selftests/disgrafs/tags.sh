@@ -1051,12 +1051,11 @@ it_is_said()
 	grep -q "$1" "$dir/daemon.log"
 }
 
-# An index that cannot be written loses no tag, and is made anew when it can.
-locked_index()
+# while_locked COMMAND...: another process has the index locked.
+while_locked()
 {
 	local status line pid in
 
-	touch "$mnt/f" && mkdir "$mnt/d" || return
 	coproc python3 -c '
 import sqlite3, sys
 c = sqlite3.connect(sys.argv[1])
@@ -1064,14 +1063,50 @@ c.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()' "$low/.disgrafs/index.db"
 	pid=$COPROC_PID in=${COPROC[1]}
-	read -r line <&"${COPROC[0]}" && [ "$line" = locked ] &&
-		mv "$mnt/f" "$mnt/d/f" && within 20 it_is_said "locked: the index is out of date" &&
-		disgrafs tag "$mnt/d/f" t && is t disgrafs tags "$mnt/d/f" && [ -e "$low/.disgrafs/stale" ]
+	read -r line <&"${COPROC[0]}" && [ "$line" = locked ] && "$@"
 	status=$?
 	exec {in}>&-
 	wait "$pid"
-	[ $status = 0 ] && find_soon d/f t && within 20 test ! -e "$low/.disgrafs/stale" && found t -- d/f &&
+	return $status
+}
+
+tag_locked()
+{
+	mv "$mnt/f" "$mnt/d/f" && within 20 it_is_said "locked: the index is out of date" &&
+		disgrafs tag "$mnt/d/f" t && is t disgrafs tags "$mnt/d/f" && [ -e "$low/.disgrafs/stale" ]
+}
+
+# An index that cannot be written loses no tag, and is made anew when it can.
+locked_index()
+{
+	touch "$mnt/f" && mkdir "$mnt/d" && while_locked tag_locked && find_soon d/f t && within 20 test ! -e "$low/.disgrafs/stale" && found t -- d/f &&
 		within 20 it_is_said "has been rebuilt"
+}
+
+# many_locked: names that would take several transactions, and tags by several processes.
+many_locked()
+{
+	python3 - "$mnt" $((4 * ${SLOWER:-1})) <<-'END'
+		import multiprocessing, os, sys, time
+		mnt, limit = sys.argv[1], int(sys.argv[2])
+		def tag(i):
+		    began = time.monotonic()
+		    os.setxattr(f"{mnt}/{i}", "user.xdg.tags", b"late")
+		    return time.monotonic() - began
+		for i in range(2000):
+		    open(f"{mnt}/{i}", "w").close()
+		with multiprocessing.Pool(4) as pool:
+		    took = max(pool.map(tag, range(4), 1))
+		if took > limit:
+		    sys.exit(f"# took {took:.1f} s")
+	END
+}
+
+# However much there is to record, and for however many, it is waited for once.
+long_locked_index()
+{
+	while_locked many_locked && soon 4 sh -c 'disgrafs find -C "$0" late | wc -l' "$mnt" &&
+		soon 2000 sh -c 'disgrafs find -C "$0" type:f | wc -l' "$mnt" && agrees "$mnt"
 }
 
 # Attempts to make it anew become rarer.
@@ -1254,7 +1289,7 @@ questions()
 	fresh "related files, and the graph around one" related
 }
 
-NR_LOSSES=33
+NR_LOSSES=34
 losses()
 {
 	fresh "check finds what differs, and repairs" checks
@@ -1285,6 +1320,7 @@ losses()
 	fresh "a killed daemon's index is brought up to date" restart kill
 	fresh "without a mount" without_mount
 	fresh_sqlite "a locked index delays but loses nothing" locked_index
+	fresh_sqlite "a locked index delays once" long_locked_index
 	fresh_sqlite "a full disk keeps nothing out of the index for ever" full_disk
 	fresh "hundreds of files" many
 	fresh "concurrent tagging and renaming" concurrent

@@ -80,7 +80,9 @@ static struct {
 	size_t count;
 	bool stop;
 	pthread_cond_t wake;
-	pthread_mutex_t recording;	/* taken first: events are recorded in order */
+	pthread_mutex_t recording;	/* taken first: all is recorded in order */
+	int refused;			/* why it could not be begun, last */
+	int64_t until;			/* and is not tried again */
 	pthread_t thread;
 	bool running;
 } queue = {
@@ -140,18 +142,37 @@ static struct event *take_events(size_t max)
 	return events;
 }
 
-void tagging_flush(struct disgrafsd *fs)
+/*
+ * A transaction, with queue.recording held. Whoever has the database locked keeps us waiting
+ * no more than half of the time: in the other half it is as good as tried. 0 or -errno.
+ */
+static int begin_recording(struct disgrafsd *fs)
+{
+	int64_t began = now_ms();
+	int ret = queue.refused;
+
+	if (began < queue.until) {
+		/* A rebuild that has begun since may not see this. */
+		index_mark_stale(fs->index);
+	} else {
+		/* A failure leaves "stale" behind. */
+		ret = index_batch_begin(fs->index);
+		queue.refused = ret;
+		/* What is away sees to that itself. */
+		if (ret < 0 && ret != -EHOSTDOWN)
+			queue.until = 2 * now_ms() - began;
+	}
+	complain(fs, ret);
+	return ret;
+}
+
+static void record_queue(struct disgrafsd *fs)
 {
 	struct event *events, *event;
 	int ret;
 
-	if (!fs->index)
-		return;
-	pthread_mutex_lock(&queue.recording);
 	while ((events = take_events(QUEUE_BATCH))) {
-		/* A failure leaves "stale" behind. */
-		ret = index_batch_begin(fs->index);
-		complain(fs, ret);
+		ret = begin_recording(fs);
 		while ((event = events)) {
 			events = event->next;
 			if (ret == 0)
@@ -161,6 +182,34 @@ void tagging_flush(struct disgrafsd *fs)
 		if (ret == 0)
 			complain(fs, index_batch_end(fs->index));
 	}
+}
+
+void tagging_flush(struct disgrafsd *fs)
+{
+	if (!fs->index)
+		return;
+	pthread_mutex_lock(&queue.recording);
+	record_queue(fs);
+	pthread_mutex_unlock(&queue.recording);
+}
+
+/* For what is recorded at once, behind what waits. 0: record_end() has to follow. */
+static int record_begin(struct disgrafsd *fs)
+{
+	int ret;
+
+	pthread_mutex_lock(&queue.recording);
+	record_queue(fs);
+	ret = begin_recording(fs);
+	if (ret < 0)
+		pthread_mutex_unlock(&queue.recording);
+	return ret;
+}
+
+static void record_end(struct disgrafsd *fs, int ret)
+{
+	complain(fs, ret);
+	complain(fs, index_batch_end(fs->index));
 	pthread_mutex_unlock(&queue.recording);
 }
 
@@ -308,9 +357,9 @@ void tagging_path_written(struct disgrafsd *fs, int fd)
 	node = node_find(&fs->nodes, &st);
 	if (node) {
 		tagging_written(fs, node);
-	} else {
-		tagging_flush(fs);
+	} else if (record_begin(fs) == 0) {
 		record_written(fs, fd);
+		record_end(fs, 0);
 	}
 	node_put(&fs->nodes, node);
 }
@@ -322,9 +371,8 @@ void tagging_file_changed(struct disgrafsd *fs, struct node *node)
 	const struct node_name *known;
 	size_t count = 0, i;
 
-	if (!fs->index)
+	if (!fs->index || record_begin(fs) < 0)
 		return;
-	tagging_flush(fs);
 	/* What the kernel knows it by; the index sees which of them are true. */
 	pthread_mutex_lock(&node->lock);
 	for (known = node->names; known && count < MAX_NAMES; known = known->next) {
@@ -339,7 +387,7 @@ void tagging_file_changed(struct disgrafsd *fs, struct node *node)
 			node_put(&fs->nodes, dirs[count]);
 	}
 	pthread_mutex_unlock(&node->lock);
-	complain(fs, index_sync_file(fs->index, node->fd, names, count));
+	record_end(fs, index_sync_file(fs->index, node->fd, names, count));
 	for (i = 0; i < count; i++) {
 		free((char *)names[i].name);
 		node_put(&fs->nodes, dirs[i]);
@@ -350,18 +398,14 @@ void tagging_path_changed(struct disgrafsd *fs, int fd, int dir, const char *nam
 {
 	struct index_name at = { dir, name };
 
-	if (!fs->index)
-		return;
-	tagging_flush(fs);
-	complain(fs, index_sync_file(fs->index, fd, &at, 1));
+	if (fs->index && record_begin(fs) == 0)
+		record_end(fs, index_sync_file(fs->index, fd, &at, 1));
 }
 
 void tagging_names_changed(struct disgrafsd *fs, const struct index_name *names, size_t count)
 {
-	if (!fs->index)
-		return;
-	tagging_flush(fs);
-	complain(fs, index_sync_names(fs->index, names, count));
+	if (fs->index && record_begin(fs) == 0)
+		record_end(fs, index_sync_names(fs->index, names, count));
 }
 
 static void rebuilt(void)
