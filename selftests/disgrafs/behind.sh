@@ -235,6 +235,34 @@ while_away()
 	done
 }
 
+daemon_gone()
+{
+	! kill -0 "$daemon" 2>/dev/null
+}
+
+# Whoever owns LOWER puts something else in the place of .disgrafs: nothing is done there.
+elsewhere()
+{
+	local status change
+
+	mkdir -p "$dir/elsewhere"
+	for change in 'ln -s "$0/elsewhere" .disgrafs' 'mkdir .disgrafs && mkfifo .disgrafs/ended' \
+		'mkdir .disgrafs && touch .disgrafs/ended && chown -R 65534 .disgrafs'; do
+		mv "$low/.disgrafs" "$dir/own" && (cd "$low" && sh -c "$change" "$dir") &&
+			touch -c -d @1 "$low/.disgrafs/ended" || return
+		umount "$mnt" && within 20 daemon_gone
+		status=$?
+		# Whoever waits for a reader has one.
+		[ $status = 0 ] || timeout 5 cat "$low/.disgrafs/ended"
+		wait "$daemon" || status=1
+		[ $status = 0 ] && is "" ls "$dir/elsewhere" || return
+		[ ! -f "$low/.disgrafs/ended" ] || is 1 stat -c %Y "$low/.disgrafs/ended" || return
+		rm -r "$low/.disgrafs" && mv "$dir/own" "$low/.disgrafs" || return
+		# shellcheck disable=SC2086
+		serve $options || return
+	done
+}
+
 # New ones, by whatever name they were written.
 looked_into()
 {
@@ -284,6 +312,7 @@ run_tests()
 		ktap_test_skip "$variant: more than the queue holds: it is this machine's"
 	fi
 	emptied "while nobody served it" while_away
+	emptied "when something else is in the place of the index" elsewhere
 	emptied "what is in files that are new" looked_into
 	emptied "what is in files that change" looked_into_again
 	emptied "not if told so" not_if_told_so
@@ -291,6 +320,6 @@ run_tests()
 }
 
 ktap_print_header
-ktap_set_plan $((13 * ${#variants[@]}))
+ktap_set_plan $((14 * ${#variants[@]}))
 serve_each run_tests
 ktap_finished

@@ -184,6 +184,14 @@ read_only_lower()
 	read_only
 }
 
+# What others have put there is not read, and not waited for.
+others_index()
+{
+	mkdir "$low/.disgrafs" && mkfifo "$low/.disgrafs/database" && chown $nobody "$low/.disgrafs" || return
+	timeout 20 mount -t $type "$low" "$mnt" -o nomodule >"$dir/out" 2>&1 && umount "$mnt" || return
+	chown 0 "$low/.disgrafs" && timeout 20 mount -t $type "$low" "$mnt" -o nomodule >"$dir/out" 2>&1
+}
+
 after_kill()
 {
 	local pid
@@ -205,6 +213,7 @@ tests=(
 	"mount -f, -v, -n: fake_and_verbose"
 	"mount -N: other_namespace"
 	"a lower directory that is read-only: read_only_lower"
+	"a .disgrafs of others: others_index"
 	"kill -9 leaves no lock: after_kill"
 )
 

@@ -332,8 +332,7 @@ unsigned int index_state(struct tagindex *index)
 	return index->state;
 }
 
-/* The directory of the index. It is trusted, so it must be ours and nobody else's. */
-static int open_dir(int root, unsigned int flags)
+int index_open_dir(int root, unsigned int flags)
 {
 	struct stat st;
 	int fd;
@@ -480,12 +479,14 @@ bool index_needs_rebuild(struct tagindex *index)
 /* The only line of a file in the directory of the index. 0 or -errno. */
 static int read_line(int dir, const char *name, char *line, size_t size)
 {
-	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* Opening a FIFO does not wait either. */
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
 	ssize_t len;
 
 	if (fd < 0)
 		return -errno;
-	len = read(fd, line, size - 1);
+	len = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read(fd, line, size - 1) : -1;
 	close(fd);
 	if (len < 0)
 		return -EIO;
@@ -543,14 +544,18 @@ static int read_tree_id(struct tagindex *index, unsigned int flags)
 
 int index_database(int root, char *url, size_t size)
 {
-	int ret = read_line(root, INDEX_DIR "/" URL_NAME, url, size);
+	int dir = index_open_dir(root, INDEX_READ), ret = -errno;
 
+	if (dir >= 0) {
+		ret = read_line(dir, URL_NAME, url, size);
+		close(dir);
+	}
 	return ret == -ENOENT ? 0 : ret < 0 ? ret : 1;
 }
 
 int index_set_database(int root, const char *url)
 {
-	int dir = open_dir(root, INDEX_CREATE), ret = 0;
+	int dir = index_open_dir(root, INDEX_CREATE), ret = 0;
 	char now[INDEX_URL_MAX] = "";
 
 	if (dir < 0)
@@ -612,7 +617,7 @@ struct tagindex *index_open(int root, unsigned int flags)
 	index->dir = -1;
 	index->root = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (index->root >= 0 && fstat(index->root, &st) == 0)
-		index->dir = open_dir(index->root, flags);
+		index->dir = index_open_dir(index->root, flags);
 	if (index->dir < 0) {
 		ret = -errno;
 		snprintf(open_error, sizeof(open_error), "%s",

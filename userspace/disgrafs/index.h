@@ -128,6 +128,8 @@ typedef void (*index_progress_fn)(const struct index_progress *progress, void *a
 /* What a sentence about an error may have; it may name a file. */
 #define INDEX_ERROR_MAX 1024
 
+/* The directory of the index. It is trusted, so it must be ours and nobody else's: -1, EPERM. */
+int index_open_dir(int root, unsigned int flags);
 /* Puts into @url (INDEX_URL_MAX) where the index of @root is. 0: in SQLite; 1; -errno. */
 int index_database(int root, char *url, size_t size);
 /* @url: of PostgreSQL, for all who open the index from now on; "": SQLite. 0 or -errno. */

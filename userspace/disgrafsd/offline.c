@@ -26,7 +26,7 @@
 #include "tagging.h"
 #include "walk.h"
 
-#define ENDED_NAME INDEX_DIR "/ended"
+#define ENDED_NAME "ended"
 
 static struct {
 	pthread_t thread;
@@ -108,6 +108,17 @@ static void *look(void *arg)
 	return NULL;
 }
 
+/* In @dir. -1: there is none, or something else. */
+static int open_ended(int dir, int flags, struct stat *st)
+{
+	int fd = openat(dir, ENDED_NAME, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	if (fd < 0 || (fstat(fd, st) == 0 && S_ISREG(st->st_mode)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /* By the clock that gives LOWER's files their times. */
 static int take_time(int fd, struct timespec *now)
 {
@@ -127,41 +138,45 @@ static bool is_wanted(const struct disgrafsd *fs)
 
 void offline_start(struct disgrafsd *fs)
 {
-	int root = fs->nodes.root->fd, fd;
 	struct stat st;
+	int dir, fd;
 
 	offline.looked = true;
-	if (!is_wanted(fs))
+	dir = is_wanted(fs) ? index_open_dir(fs->nodes.root->fd, INDEX_READ) : -1;
+	if (dir < 0)
 		return;
-	fd = openat(root, ENDED_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) == 0 && take_time(fd, &offline.begun) == 0) {
+	fd = open_ended(dir, O_RDWR, &st);
+	if (fd >= 0 && take_time(fd, &offline.begun) == 0) {
 		offline.ended = st.st_mtim;
 		offline.looked = false;
 		offline.running = !pthread_create(&offline.thread, NULL, look, fs);
 	}
-	close(fd);
-	unlinkat(root, ENDED_NAME, 0);
+	if (fd >= 0)
+		close(fd);
+	unlinkat(dir, ENDED_NAME, 0);
+	close(dir);
 }
 
 void offline_stop(struct disgrafsd *fs)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, offline.ended };
-	int fd;
+	struct stat st;
+	int dir, fd;
 
 	offline.stop = true;
 	if (offline.running)
 		pthread_join(offline.thread, NULL);
 	offline.running = false;
-	if (!is_wanted(fs))
+	/* Whoever owns LOWER may have put another one in its place. */
+	dir = is_wanted(fs) ? index_open_dir(fs->nodes.root->fd, INDEX_READ) : -1;
+	if (dir < 0)
 		return;
-	fd = openat(fs->nodes.root->fd, ENDED_NAME,
-		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
+	fd = open_ended(dir, O_WRONLY | O_CREAT, &st);
 	/* Who has not looked at all leaves that to the next. */
-	if (!offline.looked && futimens(fd, times) < 0)
-		log_msg(LOG_WARNING, "%s/" ENDED_NAME ": %s", fs->opt.lower, strerror(errno));
-	close(fd);
+	if (fd >= 0 && !offline.looked && futimens(fd, times) < 0)
+		log_msg(LOG_WARNING, "%s/" INDEX_DIR "/" ENDED_NAME ": %s", fs->opt.lower,
+			strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	close(dir);
 }
