@@ -356,6 +356,16 @@ def xattrs():
     call("trusted on symlink", os.setxattr, "l", "trusted.x", b"s", follow_symlinks=False)
     call("of symlink", os.getxattr, "l", "trusted.x", follow_symlinks=False)
     print(os.listxattr("l", follow_symlinks=False), sorted(os.listxattr("l")))
+    # What is told to one may be kept, but not for the other.
+    os.setxattr("f", "user.c", b"4")
+    for uid in 65534, 0, 65534, 0:
+        os.seteuid(uid)
+        print(uid, sorted(os.listxattr("f")), os.listxattr("l", follow_symlinks=False))
+    os.setxattr("f", "user." + "n" * 250, b"")
+    for uid in 65534, 0:
+        os.seteuid(uid)
+        print(uid, [len(name) for name in sorted(os.listxattr("f"))])
+    os.seteuid(0)
 
 
 def tree():

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <linux/limits.h>
+#include <linux/xattr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,9 +175,31 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	node_put(&fs->nodes, node);
 }
 
+/*
+ * As listxattr(2), but what root alone may read is told to nobody else: it is root that asks.
+ * @list has room for XATTR_LIST_MAX.
+ */
+static ssize_t list_for_others(const struct node *node, char *list)
+{
+	ssize_t len = listxattr(fd_path(node->fd).path, list, XATTR_LIST_MAX), kept = 0;
+	const char *name = list;
+	size_t n;
+
+	for (; name < list + len; name += n) {
+		n = strlen(name) + 1;
+		if (!strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN))
+			continue;
+		memmove(list + kept, name, n);
+		kept += n;
+	}
+	return len < 0 ? len : kept;
+}
+
 void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct disgrafsd *fs = get_fs(req);
+	bool root = fuse_req_ctx(req)->uid == 0;
+	size_t room = root ? size : XATTR_LIST_MAX;
 	char small[1024], *list = small;
 	struct node *node;
 
@@ -187,18 +210,19 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 	node = req_node(req, ino);
 	if (!node)
 		return;
-	if (size > XATTR_LIST_MAX)
-		size = XATTR_LIST_MAX;
-	if (size > sizeof(small))
-		list = malloc(size);
-	if (!list) {
+	if (room > XATTR_LIST_MAX)
+		room = XATTR_LIST_MAX;
+	if (room > sizeof(small))
+		list = malloc(room);
+	if (!list)
 		fuse_reply_err(req, ENOMEM);
-	} else {
-		reply_value(req, list, listxattr(fd_path(node->fd).path, size ? list : NULL, size),
+	else if (root)
+		reply_value(req, list, listxattr(fd_path(node->fd).path, room ? list : NULL, room),
 			    size);
-		if (list != small)
-			free(list);
-	}
+	else
+		reply_value(req, list, list_for_others(node, list), size);
+	if (list != small)
+		free(list);
 	node_put(&fs->nodes, node);
 }
 
