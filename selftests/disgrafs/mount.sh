@@ -142,7 +142,8 @@ over_itself()
 
 fake_and_verbose()
 {
-	mount -f -t $type "$low" "$mnt" >"$dir/out" 2>&1 && is 0 mounts || return
+	mount -f -t $type "$low" "$mnt" -o index=postgresql://none/ >"$dir/out" 2>&1 && is 0 mounts &&
+		is "" ls -A "$low" || return
 	refuses 32 "$dir/none: No such file or directory" mount -f -t $type "$dir/none" "$mnt" || return
 	mount -v -n -t $type "$low" "$mnt" -o nomodule >"$dir/out" 2>&1 && is 1 mounts
 }

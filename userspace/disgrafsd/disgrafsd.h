@@ -149,9 +149,10 @@ void backing_release(struct node *node, void *fs);
 /* lower.c */
 /*
  * An O_PATH descriptor of the lower directory, locked until the process ends, or -1
- * after saying why not. @index: as in the options; @shared: other servers are allowed.
+ * after saying why not. @shared: other servers are allowed. If nothing is to be mounted it
+ * is not locked, and no index chosen.
  */
-int lower_open(const char *path, const char *index, bool *shared);
+int lower_open(const struct options *opt, bool *shared);
 /* The same lock once more, where its directory was replaced. */
 void lower_lock_again(const struct disgrafsd *fs);
 /* The file system is of one of @count @types, in terms of statfs(2). */

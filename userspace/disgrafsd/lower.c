@@ -122,20 +122,23 @@ static void tell_hidden(int lower, const char *path)
 			path);
 }
 
-int lower_open(const char *path, const char *index, bool *shared)
+int lower_open(const struct options *opt, bool *shared)
 {
+	const char *path = opt->lower;
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), ret;
 
 	if (fd < 0) {
 		log_msg(LOG_ERR, "%s: %s", path, strerror(errno));
 		return -1;
 	}
-	*shared = is_shared(fd, index);
+	*shared = is_shared(fd, opt->index);
 	if (is_mount(fd)) {
 		log_msg(LOG_ERR, "%s: is a mount of disgrafsd already", path);
+	} else if (opt->fake) {
+		return fd;
 	} else if (lock_index(fd, *shared, LOCK_TRIES) < 0) {
 		log_msg(LOG_ERR, "%s: already served by another disgrafsd", path);
-	} else if ((ret = choose_index(fd, index, *shared)) < 0) {
+	} else if ((ret = choose_index(fd, opt->index, *shared)) < 0) {
 		log_msg(LOG_ERR, "%s/" INDEX_DIR_NAME ": %s", path, strerror(-ret));
 	} else {
 		tell_hidden(fd, path);

@@ -151,7 +151,7 @@ int main(int argc, char *argv[])
 
 	options_parse(&fs.opt, argc, argv);
 	max_fds = raise_fd_limit();
-	fd = lower_open(fs.opt.lower, fs.opt.index, &fs.shared);
+	fd = lower_open(&fs.opt, &fs.shared);
 	if (fd < 0)
 		return fs.opt.failure;
 	if (fs.opt.fake)
