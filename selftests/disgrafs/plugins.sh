@@ -87,6 +87,23 @@ misbehaving()
 	soon "" pgrep -f "sleep 611"
 }
 
+# More than all of an answer may be, in one line: the rest of it is left out.
+long_line()
+{
+	rm -rf "$dir/plugins"
+	plugin long <<-'END'
+		#!/bin/sh
+		echo ready
+		while read -r _ bytes _; do
+		    head -c "$bytes" >/dev/null
+		    printf "text "; head -c 8000000 /dev/zero | tr '\0' a; echo
+		    echo "after all"
+		    echo done
+		done
+	END
+	serve_plugins && echo word >"$mnt/f" && find_soon f fact:after=all
+}
+
 # Rights are given up, there is no network, and nothing is written.
 sandboxed()
 {
@@ -140,12 +157,13 @@ run_tests()
 {
 	check "$variant: the examples" shipped
 	check "$variant: what hangs, crashes or floods costs no more" misbehaving
+	check "$variant: a line that is too long" long_line
 	check "$variant: what a plug-in may not" sandboxed
 	check "$variant: plug-ins that others may change are not used" not_trusted
 	leave
 }
 
 ktap_print_header
-ktap_set_plan $((4 * ${#variants[@]}))
+ktap_set_plan $((5 * ${#variants[@]}))
 serve_each run_tests
 ktap_finished

@@ -18,14 +18,15 @@
 
 #define DEFAULT_BYTES (16L << 20)
 #define CHUNK 65536
+/* What is more of a line is left out. */
+#define LINE_BYTES (1 << 20)
 
 struct plugin {
 	int in;			/* what it reads */
 	FILE *out;		/* what it writes */
 	char *types;		/* NULL: all */
 	long bytes;
-	char *line;		/* the last that it wrote, without its end */
-	size_t size;
+	char *line;		/* the last that it wrote, without its end; LINE_BYTES */
 };
 
 static void __attribute__((noreturn)) run(const char *program, int in, int out)
@@ -65,12 +66,15 @@ static int start(struct plugin *plugin, const char *program)
 /* False: that was the end of the plug-in. */
 static bool read_line(struct plugin *plugin)
 {
-	ssize_t n = getline(&plugin->line, &plugin->size, plugin->out);
+	size_t len = 0;
+	int c;
 
-	if (n <= 0 || plugin->line[n - 1] != '\n')
-		return false;
-	plugin->line[n - 1] = '\0';
-	return true;
+	while ((c = getc_unlocked(plugin->out)) != EOF && c != '\n') {
+		if (len < LINE_BYTES - 1)
+			plugin->line[len++] = c;
+	}
+	plugin->line[len] = '\0';
+	return c == '\n';
 }
 
 static bool begins(const char *s, const char *word)
@@ -177,13 +181,13 @@ static int look(struct plugin *plugin, const struct request *request)
 
 int plugin_serve(const char *program)
 {
-	struct plugin plugin = { .bytes = DEFAULT_BYTES };
+	struct plugin plugin = { .bytes = DEFAULT_BYTES, .line = malloc(LINE_BYTES) };
 	struct request request;
 	int ret;
 
 	/* Whoever hears nothing any more kills us. */
 	signal(SIGPIPE, SIG_IGN);
-	ret = start(&plugin, program);
+	ret = plugin.line ? start(&plugin, program) : -ENOMEM;
 	if (ret == 0)
 		ret = greet(&plugin);
 	while (ret == 0 && (ret = request_receive(&request)) > 0) {

@@ -15,6 +15,8 @@
  * and answers with lines as disgrafs-extract does, in any number, and
  *
  *	done
+ *
+ * What a line has behind its first MiB is left out.
  */
 #ifndef EXTRACT_PLUGIN_H
 #define EXTRACT_PLUGIN_H
