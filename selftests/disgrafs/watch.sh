@@ -121,6 +121,18 @@ hostile()
 	END
 }
 
+# So may the path of the mount be; but a line is one, and has its fields.
+hostile_mount()
+{
+	local other=$dir/$'a\tb\\\nc' status
+
+	mkdir -p "$other" && mount --bind "$mnt" "$other" || return
+	watch "$other" && touch "$mnt/f" && told "made $dir/a\\011b\\134\\012c/f"
+	status=$?
+	unwatch
+	umount "$other" && return $status
+}
+
 # By the file itself: waits, is interrupted, polls, and does not wait if told not to.
 by_file()
 {
@@ -209,6 +221,7 @@ run_tests()
 	fresh "nothing but changes" only_changes
 	fresh "below a directory" below
 	fresh "names of any bytes, as JSON" hostile
+	fresh "a mount point of any bytes" hostile_mount
 	fresh "the file itself: waits, polls, loses" by_file
 	fresh "not listed, and for the owner" hidden
 	fresh "ends with the mount, and by Ctrl-C" ends_with_mount
@@ -216,6 +229,6 @@ run_tests()
 }
 
 ktap_print_header
-ktap_set_plan $((8 * ${#variants[@]}))
+ktap_set_plan $((9 * ${#variants[@]}))
 serve_each run_tests
 ktap_finished

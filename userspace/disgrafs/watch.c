@@ -67,7 +67,24 @@ static bool is_below(const char *path, const char *dir)
 	       (!strncmp(path, dir, len) && (!path[len] || path[len] == '/'));
 }
 
-/* With the path that the user sees. */
+/* With the path that the user sees, to be freed. */
+static char *whole_field(const struct watch *watch, char *field, const char *name)
+{
+	unescape(field);
+	return is_path(name) ? tree_path(watch->tree, field) : strdup(field);
+}
+
+static void put_field(const char *field)
+{
+	putchar('\t');
+	for (; *field; field++) {
+		if (strchr("\t\n\\", *field))
+			printf("\\%03o", *field);
+		else
+			putchar(*field);
+	}
+}
+
 static int print_plain(const struct watch *watch, char *const *field, const char *const *name)
 {
 	char *full;
@@ -75,10 +92,10 @@ static int print_plain(const struct watch *watch, char *const *field, const char
 
 	fputs(field[0], stdout);
 	for (i = 1; i < FIELDS_MAX && field[i]; i++) {
-		full = is_path(name[i - 1]) ? tree_path(watch->tree, field[i]) : strdup(field[i]);
+		full = whole_field(watch, field[i], name[i - 1]);
 		if (!full)
 			return -ENOMEM;
-		printf("\t%s", full);
+		put_field(full);
 		free(full);
 	}
 	putchar('\n');
@@ -94,8 +111,7 @@ static int print_object(const struct watch *watch, char *const *field, const cha
 
 	json_object_object_add(object, "change", json_object_new_string(field[0]));
 	for (i = 1; i < FIELDS_MAX && field[i] && ret == 0; i++) {
-		unescape(field[i]);
-		full = is_path(name[i - 1]) ? tree_path(watch->tree, field[i]) : strdup(field[i]);
+		full = whole_field(watch, field[i], name[i - 1]);
 		if (full)
 			json_object_object_add(object, name[i - 1], json_bytes(full));
 		else
