@@ -126,6 +126,7 @@ sandboxed()
 		    print("uid %d" % os.getuid())
 		    print("inet", can(lambda: socket.socket(socket.AF_INET)))
 		    print("unix", can(lambda: socket.socket(socket.AF_UNIX)))
+		    print("pair", can(socket.socketpair))
 		    print("shadow", can(lambda: open("/etc/shadow")))
 		    print("tmp", can(lambda: open("/tmp/made-by-plugin", "w").write("x")))
 		    print("null", can(lambda: open("/dev/null", "w").write("x")))
@@ -138,9 +139,9 @@ sandboxed()
 		    print("done", flush=True)
 	END
 	serve_plugins && echo x >"$mnt/x" && find_soon x fact:null=yes || return
-	is "chmod no|fds 4|inet no|namespace no|null yes|shadow no|tmp no|truncate no|uid 65534|unix no|utime no|xattr no" \
+	is "chmod no|fds 4|inet no|namespace no|null yes|pair yes|shadow no|tmp no|truncate no|uid 65534|unix no|utime no|xattr no" \
 		sh -c 'disgrafs facts "$1" |
-			grep -E "^(chmod|fds|inet|namespace|null|shadow|tmp|truncate|uid|unix|utime|xattr)" |
+			grep -E "^(chmod|fds|inet|namespace|null|pair|shadow|tmp|truncate|uid|unix|utime|xattr)" |
 			paste -sd"|"' - "$mnt/x" || return
 	[ ! -s /tmp/made-by-plugin ] && is kept cat /tmp/of-nobody && rm -f /tmp/made-by-plugin /tmp/of-nobody
 }
