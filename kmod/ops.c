@@ -307,6 +307,8 @@ static bool is_open_in_passthrough(const struct extfuse_ctx *ctx)
 	struct inode *inode;
 	bool ret;
 
+	if (!xf_conn_passthrough(ctx->conn->fc))
+		return false;
 	rcu_read_lock();
 	inode = extfuse_live_inode(ctx->conn->sb, ctx->req.nodeid);
 	ret = inode && S_ISREG(inode->i_mode) && xf_inode_backing(inode);
