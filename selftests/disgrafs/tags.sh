@@ -1079,14 +1079,16 @@ tag_locked()
 # An index that cannot be written loses no tag, and is made anew when it can.
 locked_index()
 {
-	touch "$mnt/f" && mkdir "$mnt/d" && while_locked tag_locked && find_soon d/f t && within 20 test ! -e "$low/.disgrafs/stale" && found t -- d/f &&
+	touch "$mnt/f" && mkdir "$mnt/d" && while_locked tag_locked || return
+	find_soon d/f t && within 20 test ! -e "$low/.disgrafs/stale" && found t -- d/f &&
 		within 20 it_is_said "has been rebuilt"
 }
 
-# many_locked: names that would take several transactions, and tags by several processes.
+# Names that would take several transactions, and tags by several processes. Two seconds are
+# waited for the lock, and 20 if it were for each transaction.
 many_locked()
 {
-	python3 - "$mnt" $((4 * ${SLOWER:-1})) <<-'END'
+	python3 - "$mnt" $((10 * ${SLOWER:-1})) <<-'END'
 		import multiprocessing, os, sys, time
 		mnt, limit = sys.argv[1], int(sys.argv[2])
 		def tag(i):
