@@ -235,11 +235,6 @@ while_away()
 	done
 }
 
-daemon_gone()
-{
-	! kill -0 "$daemon" 2>/dev/null
-}
-
 # Whoever owns LOWER puts something else in the place of .disgrafs: nothing is done there.
 elsewhere()
 {
@@ -250,7 +245,7 @@ elsewhere()
 		'mkdir .disgrafs && touch .disgrafs/ended && chown -R 65534 .disgrafs'; do
 		mv "$low/.disgrafs" "$dir/own" && (cd "$low" && sh -c "$change" "$dir") &&
 			touch -c -d @1 "$low/.disgrafs/ended" || return
-		umount "$mnt" && within 20 daemon_gone
+		umount "$mnt" && within 20 over $daemon
 		status=$?
 		# Whoever waits for a reader has one.
 		[ $status = 0 ] || timeout 5 cat "$low/.disgrafs/ended"

@@ -61,6 +61,12 @@ serve()
 	return 1
 }
 
+# over PID
+over()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
 # leave: unmount, and whether the daemon ended well.
 leave()
 {

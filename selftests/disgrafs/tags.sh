@@ -521,12 +521,6 @@ replaced_target()
 	rm "$mnt/d/b" && by_expression "linked:cites" e/c && by_expression "linked:see" && is 001-c sh -c 'ls "$0" | head -n 1' "$g/related/a"
 }
 
-# ended PID
-ended()
-{
-	! kill -0 "$1" 2>/dev/null
-}
-
 # Paths in attributes, and those that the index has, lead neither out of LOWER nor into the
 # mount, where the daemon would wait for itself.
 paths_stay_inside()
@@ -538,7 +532,7 @@ paths_stay_inside()
 	ln -s "$mnt" "$mnt/loop" && ln -s "$dir/beside" "$mnt/out" || return
 	setfattr -n user.disgrafs.link.see -v loop/d/nope "$mnt/d" &
 	pid=$!
-	within 20 ended $pid || { umount -f "$mnt"; return 1; }
+	within 20 over $pid || { umount -f "$mnt"; return 1; }
 	wait $pid && setfattr -n user.disgrafs.link.see -v out/f "$mnt/d" || return
 	is out/f sh -c 'getfattr --absolute-names --only-values -n user.disgrafs.link.see "$0" | tr -d "\0"' "$low/d" || return
 	is "see -> $mnt/out/f (missing)" disgrafs links "$mnt/d" || return

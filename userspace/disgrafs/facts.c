@@ -146,19 +146,8 @@ int index_next_job(struct tagindex *index, struct index_job *job)
 /* It could be opened another time: there is a lease on it, no descriptor is left. */
 static bool is_for_now(int err)
 {
-	switch (err) {
-	case 0:		/* something else is there */
-	case ENOENT:
-	case ENOTDIR:
-	case ELOOP:
-	case ENXIO:
-	case EXDEV:
-	case ENAMETOOLONG:
-	case EACCES:
-	case EPERM:
-		return false;
-	}
-	return true;
+	/* 0: something else is there */
+	return err && !is_absent(err) && err != ENXIO && err != EXDEV && err != ENAMETOOLONG;
 }
 
 /* Whether the file of the job has changed since it was opened, so that it is due again. */

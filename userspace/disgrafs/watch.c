@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "field.h"
 #include "print.h"
 
 #define EVENTS ".graph/events"
@@ -74,17 +75,6 @@ static char *whole_field(const struct watch *watch, char *field, const char *nam
 	return is_path(name) ? tree_path(watch->tree, field) : strdup(field);
 }
 
-static void put_field(const char *field)
-{
-	putchar('\t');
-	for (; *field; field++) {
-		if (strchr("\t\n\\", *field))
-			printf("\\%03o", *field);
-		else
-			putchar(*field);
-	}
-}
-
 static int print_plain(const struct watch *watch, char *const *field, const char *const *name)
 {
 	char *full;
@@ -95,7 +85,7 @@ static int print_plain(const struct watch *watch, char *const *field, const char
 		full = whole_field(watch, field[i], name[i - 1]);
 		if (!full)
 			return -ENOMEM;
-		put_field(full);
+		put_field(stdout, full);
 		free(full);
 	}
 	putchar('\n');

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "field.h"
 #include "index.h"
 #include "tagging.h"
 
@@ -44,19 +45,6 @@ static const char *const kinds[] = {
 	[INDEX_LINKED] = "linked",
 	[INDEX_UNLINKED] = "unlinked",
 };
-
-static void put_field(FILE *f, const char *field)
-{
-	if (!field)
-		return;
-	putc_unlocked('\t', f);
-	for (; *field; field++) {
-		if (strchr("\t\n\\", *field))
-			fprintf(f, "\\%03o", *field);
-		else
-			putc_unlocked(*field, f);
-	}
-}
 
 static char *format_line(const struct index_change *change, size_t *len)
 {

@@ -136,7 +136,6 @@ static void renamed_twice(void **state)
 
 static void what_is_known(void **state)
 {
-	const struct index_name moved[] = { { root, "a" }, { root, "b" } };
 	char all[4096] = "";
 
 	(void)state;
@@ -154,7 +153,7 @@ static void what_is_known(void **state)
 	finds("hash:" HASH " type:f text:words", "a ");
 	finds("type:f not hash:" HASH, "");
 	assert_int_equal(rename("a", "b"), 0);
-	assert_int_equal(index_sync_names(idx, moved, 2), 0);
+	renamed("a", "b");
 	finds("hash:" HASH, "b ");
 	assert_int_equal(unlink("b"), 0);
 	assert_int_equal(index_sync_names(idx, &(struct index_name){ root, "b" }, 1), 0);
