@@ -234,6 +234,36 @@ load_without_bpffs()
 		json "[p['name'] for p in j] == ['ctl-pass']" extfusectl policy list --json
 }
 
+# others_pins COMMAND: run that where the bpf file system is everybody's, and another user
+# has made our directory and led what would be emptied elsewhere.
+others_pins()
+{
+	unshare --mount sh -c "
+		mount -t bpf -o mode=1777 bpf /sys/fs/bpf &&
+		setpriv --reuid=$nobody --regid=$nobody --clear-groups sh -c '
+			mkdir $pins &&
+			ln -s $dir/victim $pins/ctl-deny-maps &&
+			ln -s $dir/victim $pins/ctl-pass-maps' &&
+		$1"
+}
+
+pins_of_others()
+{
+	mkdir "$dir/victim" && touch "$dir/victim/file" || return
+	says "extfusectl: policy load *: others can write to $pins: *" \
+		others_pins "extfusectl policy load '$here/ctl_deny.bpf.o'" &&
+		says "extfusectl: policy unload ctl-pass: others can write to $pins: *" \
+			others_pins "extfusectl policy unload ctl-pass" &&
+		says "extfusectl: policy load *: others can write to $pins: *" \
+			others_pins "chown 0 $pins && chmod 777 $pins &&
+				extfusectl policy load '$here/ctl_deny.bpf.o'" || return
+	# Our directory, with their link in it.
+	says "extfusectl: policy load *: cannot make $pins/ctl-deny-maps: File exists" \
+		others_pins "chown 0 $pins && extfusectl policy load '$here/ctl_deny.bpf.o'" &&
+		[ -e "$dir/victim/file" ] &&
+		json "[p['name'] for p in j] == ['ctl-pass']" extfusectl policy list --json
+}
+
 module_is_busy()
 {
 	! rmmod extfuse 2>/dev/null
@@ -548,6 +578,7 @@ check "a forged request and a cast pointer are refused" load_forged
 check "policy load tells a file that is no policy" load_no_policy
 check "policy load undoes everything when it cannot pin" load_undone
 check "policy load wants a bpf file system" load_without_bpffs
+check "policy load and unload do not use a directory that others can write to" pins_of_others
 check "the module cannot be unloaded under a policy" module_is_busy
 check "bind refuses what cannot be bound" bind_errors
 check "bind refuses character devices" character_devices

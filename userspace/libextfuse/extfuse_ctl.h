@@ -16,7 +16,8 @@
 
 /* Where loaded policies are pinned, one link a policy: PIN_DIR/NAME, and its
  * maps: PIN_DIR/NAME-maps/MAP (a directory, mode 0700). Variables and constants
- * of the policy are not pinned.
+ * of the policy are not pinned. Where others than the caller and root can write to
+ * PIN_DIR, what needs it fails with -EPERM.
  */
 #define EXTFUSE_PIN_DIR "/sys/fs/bpf/extfuse"
 /* Where the shipped policies are installed. Overridden by $EXTFUSE_POLICY_DIR. */

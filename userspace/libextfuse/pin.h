@@ -7,7 +7,12 @@
 
 #include "internal.h"
 
-/* Makes sure that there is a bpf file system, and EXTFUSE_PIN_DIR in it. */
+/*
+ * Fails if EXTFUSE_PIN_DIR is there, and another user than this or root can write to
+ * it. To be called before anything in it is used or removed.
+ */
+int pin_check(struct extfuse *ef);
+/* Makes sure that there is a bpf file system, and EXTFUSE_PIN_DIR in it, and checks that. */
 int pin_prepare(struct extfuse *ef);
 void pin_link_path(char path[PATH_MAX], const char *policy);
 void pin_map_path(char path[PATH_MAX], const char *policy, const char *map);

@@ -322,7 +322,7 @@ int extfuse_policy_unload(struct extfuse *ef, const char *name)
 		return registered;
 	if (!policy_name_is_valid(name) && !registered)
 		return fail(ef, ENOENT, "no such policy");
-	err = log_start(ef);
+	err = pin_check(ef) ?: log_start(ef);
 	if (err)
 		return err;
 
@@ -412,12 +412,15 @@ static int search_map(struct extfuse *ef, const char *policy, const char *map)
 int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map)
 {
 	char path[PATH_MAX];
-	int fd;
+	int fd, err;
 
 	if (!policy_name_is_valid(policy))
 		return fail(ef, ENOENT, "no such policy");
 	if (!*map || strchr(map, '/') || strchr(map, '.'))
 		return fail(ef, ENOENT, "policy %s has no map named %s", policy, map);
+	err = pin_check(ef);
+	if (err)
+		return err;
 	pin_map_path(path, policy, map);
 	fd = bpf_obj_get(path);
 	if (fd >= 0)
