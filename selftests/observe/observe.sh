@@ -562,6 +562,27 @@ fault_of_a_hostile_policy()
 	leave
 }
 
+# ended_unloaded PID FILE: that listener, because the module is not there any more.
+ended_unloaded()
+{
+	within 20 gone "$1" || no "the monitor goes on" || return
+	wait "$1"
+	[ $? = 1 ] && [ "$(cat "$2.err")" = "extfusectl: monitor: the extfuse module was unloaded" ] ||
+		no "it says $(cat "$2.err")"
+}
+
+# Loaded again, it would not be heard.
+monitor_ends_with_the_module()
+{
+	listen "$dir/unloaded" extfusectl monitor --json &&
+		listen "$dir/elsewhere" unshare -n extfusectl monitor || return
+	extfusectl policy unload mdcache
+	within 10 rmmod extfuse 2>/dev/null || no "the module cannot be unloaded" || return
+	modprobe extfuse && extfusectl policy load mdcache || return
+	ended_unloaded "${listeners[-2]}" "$dir/unloaded" &&
+		ended_unloaded "${listeners[-1]}" "$dir/elsewhere"
+}
+
 module_leaves()
 {
 	local i
@@ -639,5 +660,6 @@ check "latency switches, and takes CAP_SYS_ADMIN" latency_switches
 check "a policy that misbehaves is taken off, and the mount goes on" fault_takes_off
 check "the limit can be changed" fault_limit_is_configurable
 check "a hostile policy is taken off, whatever else happens" fault_of_a_hostile_policy
+check "monitor ends when the module is unloaded" monitor_ends_with_the_module
 check "the module can be unloaded at the end" module_leaves
 ktap_finished

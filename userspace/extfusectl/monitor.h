@@ -11,7 +11,7 @@
 
 /*
  * Prints events until it is interrupted or nobody reads them any more. Returns 0
- * then, or a negative errno with the sentence in @ef.
+ * then, or a negative errno with the sentence in @ef: -ENODEV if the module was unloaded.
  */
 int monitor(struct extfuse *ef, FILE *out, bool json);
 

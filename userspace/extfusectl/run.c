@@ -325,7 +325,7 @@ const struct command commands[] = {
 		.help =
 "Print what happens to bindings, one event a line, until interrupted: bound,\n"
 "replaced, unbound, gone, policy-off, fault; and lost, if more happened than could be\n"
-"read. Takes CAP_SYS_ADMIN.\n",
+"read. Ends with an error when the module is unloaded. Takes CAP_SYS_ADMIN.\n",
 		.options = OPTION_JSON,
 		.run = run_monitor,
 	}, {

@@ -23,6 +23,11 @@ int fail(struct extfuse *ef, int err, const char *fmt, ...)
 	return -err;
 }
 
+int fail_unloaded(struct extfuse *ef)
+{
+	return fail(ef, ENODEV, "the extfuse module was unloaded");
+}
+
 const char *extfuse_error(const struct extfuse *ef)
 {
 	return ef ? ef->error : open_error;

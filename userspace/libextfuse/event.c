@@ -16,19 +16,29 @@
 
 #include "message.h"
 
-/* More than an event takes. */
-#define MESSAGE_SIZE 4096
+/* More than the kernel puts into a message of a family. */
+#define MESSAGE_SIZE 8192
+
+static int join(struct extfuse *ef, int group)
+{
+	if (setsockopt(nl_socket_get_fd(ef->sk), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+		       sizeof(group)))
+		return fail(ef, errno, "%s", error_sentence(errno));
+	return 0;
+}
 
 int extfuse_events_start(struct extfuse *ef)
 {
-	int group = genl_ctrl_resolve_grp(ef->sk, EXTFUSE_GENL_NAME, EXTFUSE_GENL_EVENTS);
-	int fd = nl_socket_get_fd(ef->sk);
+	int events = genl_ctrl_resolve_grp(ef->sk, EXTFUSE_GENL_NAME, EXTFUSE_GENL_EVENTS);
+	/* Where the kernel tells that a family is gone, and its groups with it. */
+	int families = genl_ctrl_resolve_grp(ef->sk, "nlctrl", "notify");
 
-	if (group < 0)
+	if (events < 0)
 		return fail(ef, EOPNOTSUPP, "the extfuse module that is loaded tells no events");
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		return fail(ef, errno, "%s", error_sentence(errno));
-	return 0;
+	if (families < 0)
+		return fail(ef, EIO, "cannot look up the families' group: %s",
+			    nl_geterror(families));
+	return join(ef, families) ?: join(ef, events);
 }
 
 int extfuse_events_fd(const struct extfuse *ef)
@@ -67,6 +77,8 @@ int extfuse_event_next(struct extfuse *ef, struct extfuse_event *event)
 			return err;
 		if (!nlmsg_ok(hdr, len))
 			return fail(ef, EPROTO, "the extfuse module's event is cut off");
+		if (tells_unloaded(hdr, ef->family))
+			return fail_unloaded(ef);
 		if (hdr->nlmsg_type != ef->family ||
 		    hdr->nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN))
 			continue;

@@ -148,7 +148,8 @@ int extfuse_events_start(struct extfuse *ef);
 int extfuse_events_fd(const struct extfuse *ef);
 /*
  * Does not block: -EAGAIN if nothing has happened, -ENOBUFS if events were lost
- * since the one before, as more happened than was read.
+ * since the one before, as more happened than was read, -ENODEV if the module was
+ * unloaded: nothing will come any more.
  */
 int extfuse_event_next(struct extfuse *ef, struct extfuse_event *event);
 

@@ -21,6 +21,8 @@ struct extfuse {
  */
 int fail(struct extfuse *ef, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* For a handle whose module is gone. Loaded again, it is another family. */
+int fail_unloaded(struct extfuse *ef);
 /* The sentence for an errno that came without one. */
 const char *error_sentence(int err);
 

@@ -313,6 +313,17 @@ int parse_event(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_event *
 	return get_event_details(ef, hdr, attrs, event);
 }
 
+bool tells_unloaded(struct nlmsghdr *hdr, int family)
+{
+	const struct nlattr *id;
+
+	if (hdr->nlmsg_type != GENL_ID_CTRL || hdr->nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN) ||
+	    genlmsg_hdr(hdr)->cmd != CTRL_CMD_DELFAMILY)
+		return false;
+	id = nlmsg_find_attr(hdr, GENL_HDRLEN, CTRL_ATTR_FAMILY_ID);
+	return id && nla_len(id) == sizeof(uint16_t) && nla_get_u16(id) == family;
+}
+
 /* Buckets after the last one that is not 0 are left out, or all of them. */
 static int get_histogram(struct extfuse *ef, struct nlattr **attrs, int type,
 			 uint64_t to[EXTFUSE_LATENCY_BUCKETS])

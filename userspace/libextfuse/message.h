@@ -32,6 +32,9 @@ int parse_bound(struct extfuse *ef, struct nlmsghdr *hdr, uint64_t *conn);
 int parse_stats(struct extfuse *ef, struct nlmsghdr *hdr, struct extfuse_conn_info *info,
 		struct extfuse_op_stats **ops, unsigned int *nr_ops);
 
+/* Whether generic netlink says that @family is gone; trusts no more than the parsers do. */
+bool tells_unloaded(struct nlmsghdr *hdr, int family);
+
 /*
  * The sentence that the kernel attached to an NLMSG_ERROR or NLMSG_DONE message,
  * NULL if none. @err receives the errno of it, 0 for an acknowledgment.

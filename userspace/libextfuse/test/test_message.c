@@ -374,6 +374,47 @@ static void bad_events(void **state)
 	nlmsg_free(msg);
 }
 
+static struct nlmsghdr *family_message(uint8_t cmd, uint32_t id, int id_size)
+{
+	struct nl_msg *msg = build_request(GENL_ID_CTRL, cmd, 0);
+	struct nlmsghdr *hdr;
+
+	nla_put_string(msg, CTRL_ATTR_FAMILY_NAME, "extfuse");
+	nla_put(msg, CTRL_ATTR_FAMILY_ID, id_size, &id);
+	hdr = exact(nlmsg_hdr(msg));
+	nlmsg_free(msg);
+	return hdr;
+}
+
+static void unloaded(void **state)
+{
+	static const struct {
+		uint8_t cmd;
+		uint32_t id;
+		int id_size;
+		bool unloaded;
+	} cases[] = {
+		{ CTRL_CMD_DELFAMILY, FAMILY, 2, true },
+		{ CTRL_CMD_DELFAMILY, FAMILY + 1, 2, false },
+		{ CTRL_CMD_NEWFAMILY, FAMILY, 2, false },
+		{ CTRL_CMD_DELFAMILY, FAMILY, 1, false },
+		{ CTRL_CMD_DELFAMILY, FAMILY, 4, false },
+	};
+	struct nlmsghdr *hdr;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		hdr = family_message(cases[i].cmd, cases[i].id, cases[i].id_size);
+		assert_int_equal(tells_unloaded(hdr, FAMILY), cases[i].unloaded);
+		hdr->nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN);
+		assert_false(tells_unloaded(hdr, FAMILY));
+		hdr->nlmsg_len = NLMSG_HDRLEN;
+		assert_false(tells_unloaded(hdr, FAMILY));
+		free(hdr);
+	}
+}
+
 /* --- bad replies --- */
 
 static void missing(void **state)
@@ -652,6 +693,7 @@ int main(void)
 		cmocka_unit_test(histograms),
 		cmocka_unit_test(event),
 		cmocka_unit_test(bad_events),
+		cmocka_unit_test(unloaded),
 		cmocka_unit_test(missing),
 		cmocka_unit_test(wrong_sizes),
 		cmocka_unit_test(long_strings),
