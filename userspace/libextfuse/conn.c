@@ -46,6 +46,17 @@ int extfuse_version(struct extfuse *ef, struct extfuse_version *v)
 	return err;
 }
 
+static int check_fd(struct extfuse *ef, int fd)
+{
+	return fd < 0 ? fail(ef, EBADF, "%s", strerror(EBADF)) : 0;
+}
+
+/* No connection has the id 0, which would leave the attribute out. */
+static int check_conn(struct extfuse *ef, uint64_t conn)
+{
+	return conn ? 0 : fail(ef, ENOENT, "not bound");
+}
+
 /* Five seconds for the daemon to answer INIT, and to have its io_uring queues ready. */
 #define INIT_TRIES 500
 #define INIT_WAIT_US 10000
@@ -72,9 +83,7 @@ int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms
 	uint64_t id;
 	int err;
 
-	if (fd < 0)
-		return fail(ef, EBADF, "%s", strerror(EBADF));
-	err = check_policies(ef, policy);
+	err = check_fd(ef, fd) ?: check_policies(ef, policy);
 	if (err)
 		return err;
 
@@ -94,29 +103,43 @@ int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms
 	return err;
 }
 
-int extfuse_unbind(struct extfuse *ef, int fd)
+/* For requests that are answered with the acknowledgment alone. */
+static int exchange_none(struct extfuse *ef, struct nl_msg *msg)
 {
 	struct reply reply;
 	int err;
 
-	if (fd < 0)
-		return fail(ef, EBADF, "%s", strerror(EBADF));
-	err = exchange(ef, build_fd_request(ef->family, EXTFUSE_CMD_UNBIND, NLM_F_ACK, fd), &reply);
+	err = exchange(ef, msg, &reply);
 	reply_free(&reply);
 	return explain(ef, err);
 }
 
+int extfuse_unbind(struct extfuse *ef, int fd)
+{
+	return check_fd(ef, fd) ?:
+	       exchange_none(ef, build_conn_request(ef->family, EXTFUSE_CMD_UNBIND, NLM_F_ACK, fd,
+						    0));
+}
+
+int extfuse_unbind_conn(struct extfuse *ef, uint64_t conn)
+{
+	return check_conn(ef, conn) ?:
+	       exchange_none(ef, build_conn_request(ef->family, EXTFUSE_CMD_UNBIND, NLM_F_ACK, -1,
+						    conn));
+}
+
 int extfuse_measure(struct extfuse *ef, int fd, bool on)
 {
-	struct reply reply;
-	int err;
+	return check_fd(ef, fd) ?:
+	       exchange_none(ef, build_latency(ef->family, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, fd, 0,
+					       on));
+}
 
-	if (fd < 0)
-		return fail(ef, EBADF, "%s", strerror(EBADF));
-	err = exchange(ef, build_latency(ef->family, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, fd, on),
-		       &reply);
-	reply_free(&reply);
-	return explain(ef, err);
+int extfuse_measure_conn(struct extfuse *ef, uint64_t conn, bool on)
+{
+	return check_conn(ef, conn) ?:
+	       exchange_none(ef, build_latency(ef->family, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, -1,
+					       conn, on));
 }
 
 int extfuse_policy_list(struct extfuse *ef,
@@ -154,7 +177,8 @@ int extfuse_conn_list(struct extfuse *ef,
 typedef int (*stats_cb)(const struct extfuse_conn_info *info, const struct extfuse_op_stats *ops,
 			unsigned int nr_ops, void *arg);
 
-static int get_stats(struct extfuse *ef, int fd, struct nl_msg *request, stats_cb cb, void *arg)
+/* @one: of one binding, which must be there. */
+static int get_stats(struct extfuse *ef, bool one, struct nl_msg *request, stats_cb cb, void *arg)
 {
 	struct extfuse_conn_info info;
 	struct extfuse_op_stats *ops;
@@ -163,7 +187,7 @@ static int get_stats(struct extfuse *ef, int fd, struct nl_msg *request, stats_c
 	int err;
 
 	err = explain(ef, exchange(ef, request, &reply));
-	if (!err && fd >= 0 && !reply.nr)
+	if (!err && one && !reply.nr)
 		err = fail(ef, ENOENT, "not bound");
 	for (i = 0; !err && i < reply.nr; i++) {
 		err = parse_stats(ef, nlmsg_hdr(reply.msgs[i]), &info, &ops, &nr_ops);
@@ -178,12 +202,26 @@ static int get_stats(struct extfuse *ef, int fd, struct nl_msg *request, stats_c
 
 int extfuse_stats(struct extfuse *ef, int fd, stats_cb cb, void *arg)
 {
-	return get_stats(ef, fd, build_fd_request(ef->family, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP, fd),
-			 cb, arg);
+	return get_stats(ef, fd >= 0, build_conn_request(ef->family, EXTFUSE_CMD_STATS_GET,
+							 NLM_F_DUMP, fd, 0), cb, arg);
+}
+
+int extfuse_stats_conn(struct extfuse *ef, uint64_t conn, stats_cb cb, void *arg)
+{
+	return check_conn(ef, conn) ?:
+	       get_stats(ef, true, build_conn_request(ef->family, EXTFUSE_CMD_STATS_GET,
+						      NLM_F_DUMP, -1, conn), cb, arg);
 }
 
 int extfuse_latency(struct extfuse *ef, int fd, stats_cb cb, void *arg)
 {
-	return get_stats(ef, fd, build_latency(ef->family, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP, fd,
-					       true), cb, arg);
+	return get_stats(ef, fd >= 0, build_latency(ef->family, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP,
+						    fd, 0, true), cb, arg);
+}
+
+int extfuse_latency_conn(struct extfuse *ef, uint64_t conn, stats_cb cb, void *arg)
+{
+	return check_conn(ef, conn) ?:
+	       get_stats(ef, true, build_latency(ef->family, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP,
+						 -1, conn, true), cb, arg);
 }

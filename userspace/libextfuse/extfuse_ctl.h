@@ -120,6 +120,12 @@ int extfuse_policy_map(struct extfuse *ef, const char *policy, const char *map);
 int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,
 		 uint64_t *conn);
 int extfuse_unbind(struct extfuse *ef, int fd);
+/*
+ * By connection id, as extfuse_conn_list() tells it: this function and the others that end
+ * in _conn also reach a mount that no path leads to. -ENOENT: no such binding, or for
+ * statistics one that the caller may not see.
+ */
+int extfuse_unbind_conn(struct extfuse *ef, uint64_t conn);
 int extfuse_conn_list(struct extfuse *ef,
 		      int (*cb)(const struct extfuse_conn_info *info, void *arg), void *arg);
 /*
@@ -130,14 +136,24 @@ int extfuse_stats(struct extfuse *ef, int fd,
 		  int (*cb)(const struct extfuse_conn_info *info,
 			    const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
 		  void *arg);
+int extfuse_stats_conn(struct extfuse *ef, uint64_t conn,
+		       int (*cb)(const struct extfuse_conn_info *info,
+				 const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
+		       void *arg);
 
 /* The same with histograms, which are empty where extfuse_measure() is not on. */
 int extfuse_latency(struct extfuse *ef, int fd,
 		    int (*cb)(const struct extfuse_conn_info *info,
 			      const struct extfuse_op_stats *ops, unsigned int nr_ops, void *arg),
 		    void *arg);
+int extfuse_latency_conn(struct extfuse *ef, uint64_t conn,
+			 int (*cb)(const struct extfuse_conn_info *info,
+				   const struct extfuse_op_stats *ops, unsigned int nr_ops,
+				   void *arg),
+			 void *arg);
 /* Measures the times of the requests of the mount that @fd is on, or not any more. */
 int extfuse_measure(struct extfuse *ef, int fd, bool on);
+int extfuse_measure_conn(struct extfuse *ef, uint64_t conn, bool on);
 
 /*
  * Has the module tell this handle what happens from now on; afterwards it is good

@@ -34,11 +34,12 @@ struct nl_msg *build_request(int family, uint8_t cmd, int flags)
 	return msg;
 }
 
-struct nl_msg *build_fd_request(int family, uint8_t cmd, int flags, int fd)
+struct nl_msg *build_conn_request(int family, uint8_t cmd, int flags, int fd, uint64_t conn)
 {
 	struct nl_msg *msg = build_request(family, cmd, flags);
 
-	if (msg && fd >= 0 && nla_put_u32(msg, EXTFUSE_A_FD, fd)) {
+	if (msg && ((fd >= 0 && nla_put_u32(msg, EXTFUSE_A_FD, fd)) ||
+		    (conn && nla_put_u64(msg, EXTFUSE_A_CONN, conn)))) {
 		nlmsg_free(msg);
 		return NULL;
 	}
@@ -63,7 +64,7 @@ static int put_policies(struct nl_msg *msg, const char *policies)
 
 struct nl_msg *build_bind(int family, int fd, const char *policies, uint32_t ttl_ms, bool replace)
 {
-	struct nl_msg *msg = build_fd_request(family, EXTFUSE_CMD_BIND, NLM_F_ACK, fd);
+	struct nl_msg *msg = build_conn_request(family, EXTFUSE_CMD_BIND, NLM_F_ACK, fd, 0);
 
 	if (!msg)
 		return NULL;
@@ -76,9 +77,9 @@ struct nl_msg *build_bind(int family, int fd, const char *policies, uint32_t ttl
 	return msg;
 }
 
-struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, bool on)
+struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, uint64_t conn, bool on)
 {
-	struct nl_msg *msg = build_fd_request(family, cmd, flags, fd);
+	struct nl_msg *msg = build_conn_request(family, cmd, flags, fd, conn);
 
 	if (msg && nla_put_u8(msg, EXTFUSE_A_LATENCY, on)) {
 		nlmsg_free(msg);

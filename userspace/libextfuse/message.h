@@ -12,11 +12,11 @@ struct nlmsghdr;
 
 /*
  * The builders return a message for the caller to send and nlmsg_free(), or
- * NULL when out of memory. @fd -1 and @ttl_ms 0 leave their attribute out.
+ * NULL when out of memory. @fd -1, @conn 0 and @ttl_ms 0 leave their attribute out.
  */
 struct nl_msg *build_request(int family, uint8_t cmd, int flags);
-struct nl_msg *build_fd_request(int family, uint8_t cmd, int flags, int fd);
-struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, bool on);
+struct nl_msg *build_conn_request(int family, uint8_t cmd, int flags, int fd, uint64_t conn);
+struct nl_msg *build_latency(int family, uint8_t cmd, int flags, int fd, uint64_t conn, bool on);
 struct nl_msg *build_bind(int family, int fd, const char *policies, uint32_t ttl_ms, bool replace);
 
 /*

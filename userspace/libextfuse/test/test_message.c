@@ -91,10 +91,17 @@ static void requests_leave_out(void **state)
 	assert_null(attrs[EXTFUSE_A_REPLACE]);
 	nlmsg_free(msg);
 
-	msg = build_fd_request(FAMILY, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP, -1);
+	msg = build_conn_request(FAMILY, EXTFUSE_CMD_STATS_GET, NLM_F_DUMP, -1, 0);
 	assert_int_equal(nlmsg_parse(nlmsg_hdr(msg), GENL_HDRLEN, attrs, EXTFUSE_A_MAX, NULL), 0);
 	assert_null(attrs[EXTFUSE_A_FD]);
+	assert_null(attrs[EXTFUSE_A_CONN]);
 	assert_int_equal(nlmsg_hdr(msg)->nlmsg_flags & NLM_F_DUMP, NLM_F_DUMP);
+	nlmsg_free(msg);
+
+	msg = build_conn_request(FAMILY, EXTFUSE_CMD_UNBIND, NLM_F_ACK, -1, 0x100000002);
+	assert_int_equal(nlmsg_parse(nlmsg_hdr(msg), GENL_HDRLEN, attrs, EXTFUSE_A_MAX, NULL), 0);
+	assert_null(attrs[EXTFUSE_A_FD]);
+	assert_true(nla_get_u64(attrs[EXTFUSE_A_CONN]) == 0x100000002);
 	nlmsg_free(msg);
 }
 
@@ -119,7 +126,7 @@ static void chain_request(void **state)
 
 static void latency_request(void **state)
 {
-	struct nl_msg *msg = build_latency(FAMILY, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, 5, false);
+	struct nl_msg *msg = build_latency(FAMILY, EXTFUSE_CMD_CONN_SET, NLM_F_ACK, 5, 0, false);
 	struct nlattr *attrs[EXTFUSE_A_MAX + 1];
 
 	(void)state;

@@ -178,6 +178,39 @@ static void bind_names(void **state)
 	assert_int_equal(script.requests, 0);
 }
 
+static int no_stats(const struct extfuse_conn_info *info, const struct extfuse_op_stats *ops,
+		    unsigned int nr_ops, void *arg)
+{
+	(void)info;
+	(void)ops;
+	(void)nr_ops;
+	(void)arg;
+	return 0;
+}
+
+static void no_such_conn(void **state)
+{
+	(void)state;
+	/* 0, which would stand for all of them: nothing is sent. */
+	assert_int_equal(extfuse_unbind_conn(ef, 0), -ENOENT);
+	assert_int_equal(extfuse_measure_conn(ef, 0, true), -ENOENT);
+	assert_int_equal(extfuse_latency_conn(ef, 0, no_stats, NULL), -ENOENT);
+	assert_int_equal(extfuse_stats_conn(ef, 0, no_stats, NULL), -ENOENT);
+	assert_string_equal(extfuse_error(ef), "not bound");
+	assert_int_equal(script.requests, 0);
+	/* One that is not there, or not to be seen. */
+	say_done(0, 0);
+	assert_int_equal(extfuse_stats_conn(ef, 9, no_stats, NULL), -ENOENT);
+	say_done(0, 0);
+	assert_int_equal(extfuse_latency_conn(ef, 9, no_stats, NULL), -ENOENT);
+	say_error(-ENOENT, "not bound");
+	assert_int_equal(extfuse_unbind_conn(ef, 9), -ENOENT);
+	say_error(0, NULL);
+	assert_int_equal(extfuse_unbind_conn(ef, 9), 0);
+	say_error(0, NULL);
+	assert_int_equal(extfuse_measure_conn(ef, 9, true), 0);
+}
+
 static void denied_without_sentence(void **state)
 {
 	(void)state;
@@ -298,16 +331,6 @@ static void strangers(void **state)
 	assert_int_equal(extfuse_conn_list(ef, sum_conns, &sum), -EPROTO);
 }
 
-static int no_stats(const struct extfuse_conn_info *info, const struct extfuse_op_stats *ops,
-		    unsigned int nr_ops, void *arg)
-{
-	(void)info;
-	(void)ops;
-	(void)nr_ops;
-	(void)arg;
-	return 0;
-}
-
 static void stats_of_unbound(void **state)
 {
 	(void)state;
@@ -337,6 +360,7 @@ int main(void)
 		exchange_test(bind_good),
 		exchange_test(bind_refused),
 		exchange_test(bind_names),
+		exchange_test(no_such_conn),
 		exchange_test(denied_without_sentence),
 		exchange_test(acknowledged_without_answer),
 		exchange_test(no_answer),
