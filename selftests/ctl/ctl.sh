@@ -398,6 +398,39 @@ hanging_daemon()
 	return $run_status
 }
 
+# Nothing leads to the mount any more but a file that is open on it.
+by_connection_id()
+{
+	local conn fd verb
+
+	fuse_mount "$dir/lazy" && touch "$dir/lazy/open" &&
+		works extfusectl bind "$dir/lazy" ctl-pass || return
+	conn=$(extfusectl list --json | python3 -c 'import json, sys
+print(json.load(sys.stdin)[0]["conn"])')
+	exec {fd}<"$dir/lazy/open"
+	umount -l "$dir/lazy" &&
+		json "[(c['conn'], c['mountpoints']) for c in j] == [($conn, [])]" \
+			extfusectl stats --conn "$conn" --json &&
+		works extfusectl latency --conn "$conn" on &&
+		json "j[0]['latency'] is True" extfusectl stats --conn "$conn" --latency --json &&
+		json "[m['conn'] for m in j['mounts']] == [$conn]" \
+			extfusectl top --conn "$conn" --once --interval 0.1 --json &&
+		says "extfusectl: unbind --conn $conn: permission denied*" \
+			as_nobody extfusectl unbind --conn "$conn" &&
+		says "extfusectl: stats --conn $conn: not bound" \
+			as_nobody extfusectl stats --conn "$conn" &&
+		works extfusectl unbind --conn "$conn" && json "j == []" extfusectl list --json
+	run_status=$?
+	exec {fd}<&-
+	[ $run_status = 0 ] || return
+	for verb in unbind stats "stats --latency" top; do
+		# shellcheck disable=SC2086
+		says "extfusectl: ${verb%% *} --conn $conn: not bound" \
+			extfusectl $verb --conn "$conn" || return
+	done
+	says "extfusectl: latency --conn $conn: not bound" extfusectl latency --conn "$conn" on
+}
+
 umount_unbinds()
 {
 	local i
@@ -593,6 +626,7 @@ check "any file on the mount will do" any_file
 check "list --json shows all mount points" all_mount_points
 check "a hostile mount point stays in its line and is valid JSON" hostile_mount_point
 check "a daemon that hangs does not matter" hanging_daemon
+check "a mount that no path leads to goes by its connection id" by_connection_id
 check "umount undoes a binding" umount_unbinds
 check "an ordinary user can change nothing" denied
 check "root of a user namespace can change nothing" denied_in_user_namespace

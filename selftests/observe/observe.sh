@@ -398,6 +398,21 @@ top_of_nothing()
 		leave
 }
 
+# It is not what keeps the mount from being unmounted, and ends with it.
+top_lets_the_mount_go()
+{
+	local top
+
+	serve && extfusectl bind "$mnt" mdcache || return
+	extfusectl top "$mnt" --interval 0.1 >"$dir/top" 2>"$dir/error" &
+	top=$!
+	within 20 grep -q TOTAL "$dir/top" || no "it shows nothing" || return
+	leave || no "the mount is busy" || return
+	within 20 gone $top || no "it goes on" || return
+	wait $top
+	[ $? = 1 ] && grep -q '^extfusectl: top .*: not bound$' "$dir/error" || no "$(cat "$dir/error")"
+}
+
 # --- latency ---
 
 # sums KIND: of each opcode, of those measured, equal to the counter.
@@ -654,6 +669,7 @@ check "monitor says when events were lost" monitor_says_what_was_lost
 check "only root hears events" monitor_is_for_root
 check "top shows a load" top_shows_a_load
 check "top of a mount that is not bound, and of none" top_of_nothing
+check "top does not keep its mount busy" top_lets_the_mount_go
 check "histograms sum up to the counters" histograms_sum_up
 check "histograms show how long it takes" histograms_are_right
 check "latency switches, and takes CAP_SYS_ADMIN" latency_switches

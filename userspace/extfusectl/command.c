@@ -16,6 +16,7 @@
 #define LETTERS 256
 
 static const struct option long_options[] = {
+	{ "conn", required_argument, NULL, LETTERS + OPTION_CONN },
 	{ "count", required_argument, NULL, LETTERS + OPTION_COUNT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "interval", required_argument, NULL, LETTERS + OPTION_INTERVAL },
@@ -48,10 +49,12 @@ int command_misused(const struct request *request, const char *sentence)
 
 int complain(const struct request *request, const char *sentence)
 {
-	char *arg = request->nr_args ? text_for_sentence(request->args[0]) : NULL;
+	char *arg = request->args[0] ? text_for_sentence(request->args[0]) : NULL;
 
-	fprintf(stderr, PROGRAM ": %s%s%s: %s\n", request->command->name, arg ? " " : "",
-		arg ?: "", sentence);
+	fprintf(stderr, PROGRAM ": %s%s%s", request->command->name, arg ? " " : "", arg ?: "");
+	if (request->conn)
+		fprintf(stderr, " --conn %llu", (unsigned long long)request->conn);
+	fprintf(stderr, ": %s\n", sentence);
 	free(arg);
 	return EXIT_FAILED;
 }
@@ -161,17 +164,15 @@ static int unknown_option(const struct command *command, char **argv)
 	return EXIT_USAGE;
 }
 
-static bool count_parse(const char *s, unsigned int *count)
+/* A number from 1 to @max; 0 if it is none. */
+static uint64_t number_parse(const char *s, uint64_t max)
 {
-	unsigned long n;
+	unsigned long long n;
 	char *end;
 
 	errno = 0;
-	n = strtoul(s, &end, 10);
-	if (*s < '0' || *s > '9' || *end || errno || !n || n > UINT32_MAX)
-		return false;
-	*count = n;
-	return true;
+	n = strtoull(s, &end, 10);
+	return *s < '0' || *s > '9' || *end || errno || n > max ? 0 : n;
 }
 
 /* Returns as command_parse(). */
@@ -186,8 +187,14 @@ static int take_value(unsigned int bit, struct request *request)
 	    (!ttl_parse(optarg, &request->interval_ms) || !request->interval_ms ||
 	     request->interval_ms > INT32_MAX))
 		return usage_error(name, "--interval takes seconds, such as 2 or 0.5");
-	if (bit == OPTION_COUNT && !count_parse(optarg, &request->count))
+	if (bit == OPTION_COUNT)
+		request->count = number_parse(optarg, UINT32_MAX);
+	if (bit == OPTION_COUNT && !request->count)
 		return usage_error(name, "--count takes a number from 1 up");
+	if (bit == OPTION_CONN)
+		request->conn = number_parse(optarg, UINT64_MAX);
+	if (bit == OPTION_CONN && !request->conn)
+		return usage_error(name, "--conn takes a connection id, a number from 1 up");
 	if (bit == OPTION_ONCE)
 		request->count = 1;
 	request->options |= bit;
@@ -236,9 +243,11 @@ static int parse_rest(int argc, char **argv, struct request *request)
 			return status;
 	}
 
-	if ((unsigned int)(argc - optind) < command->min_args)
+	/* A place that is taken. */
+	request->nr_args = request->conn ? 1 : 0;
+	if (request->nr_args + (argc - optind) < command->min_args)
 		return usage_error(command->name, "an argument is missing");
-	if ((unsigned int)(argc - optind) > command->max_args)
+	if (request->nr_args + (argc - optind) > command->max_args)
 		return usage_error(command->name, "too many arguments");
 	while (optind < argc)
 		request->args[request->nr_args++] = argv[optind++];

@@ -20,6 +20,7 @@ enum option_bits {
 	OPTION_INTERVAL	= 1 << 5,
 	OPTION_COUNT	= 1 << 6,
 	OPTION_ONCE	= 1 << 7,
+	OPTION_CONN	= 1 << 8,
 };
 
 struct command;
@@ -31,8 +32,9 @@ struct request {
 	uint32_t ttl_ms;
 	uint32_t interval_ms;
 	unsigned int count;		/* 0: no limit */
+	uint64_t conn;			/* connection id; 0: none is given */
 	unsigned int nr_args;
-	char *args[2];
+	char *args[2];			/* with @conn, in the place of MOUNTPOINT NULL */
 };
 
 struct command {

@@ -20,6 +20,12 @@ _extfusectl_policies()
 	extfusectl policy list 2>/dev/null | sed -e 1d -e 's/ .*//'
 }
 
+# Connection ids: likewise, but they are aligned right.
+_extfusectl_conns()
+{
+	extfusectl list 2>/dev/null | sed -e 1d -e 's/^ *//' -e 's/ .*//'
+}
+
 _extfusectl_shipped()
 {
 	local file dir=${EXTFUSE_POLICY_DIR:-/usr/lib/extfuse}
@@ -61,12 +67,17 @@ _extfusectl()
 	case $verb in
 	'policy load') options=--verbose ;;
 	'policy list' | list | monitor | version) options=--json ;;
-	stats) options='--latency --json' ;;
-	top) options='--interval --count --once --json -n' ;;
+	stats) options='--conn --latency --json' ;;
+	unbind | latency) options=--conn ;;
+	top) options='--conn --interval --count --once --json -n' ;;
 	bind) options='--ttl --replace --latency' ;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$cur")
+		return
+	fi
+	if [[ $prev == --conn ]]; then
+		_extfusectl_offer < <(_extfusectl_conns)
 		return
 	fi
 	[[ $prev != --ttl && $prev != --interval && $prev != --count && $prev != -n ]] || return
@@ -75,6 +86,8 @@ _extfusectl()
 	for ((i = first; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--ttl | --interval | --count | -n) ((i++)) ;;
+		# in the place of MOUNTPOINT
+		--conn) ((i++, nr++)) ;;
 		-*) ;;
 		*) ((nr++)) ;;
 		esac

@@ -31,6 +31,25 @@ static int open_mount(const struct request *request)
 	return fd;
 }
 
+/*
+ * For a command that may be about a mount: @fd is on it, or -1 if no MOUNTPOINT is given.
+ * False after a complaint.
+ */
+static bool open_both(const struct request *request, struct extfuse **ef, int *fd)
+{
+	*fd = -1;
+	*ef = open_module(request);
+	if (!*ef)
+		return false;
+	if (!request->args[0])
+		return true;
+	*fd = open_mount(request);
+	if (*fd >= 0)
+		return true;
+	extfuse_close(*ef);
+	return false;
+}
+
 /* Ends a command on @ef, @fd being -1 if it has none. */
 static int finish(const struct request *request, struct extfuse *ef, int fd, int err)
 {
@@ -80,16 +99,11 @@ static int run_policy_list(const struct request *request)
 
 static int run_bind(const struct request *request)
 {
-	struct extfuse *ef = open_module(request);
+	struct extfuse *ef;
 	int fd, err;
 
-	if (!ef)
+	if (!open_both(request, &ef, &fd))
 		return EXIT_FAILED;
-	fd = open_mount(request);
-	if (fd < 0) {
-		extfuse_close(ef);
-		return EXIT_FAILED;
-	}
 	err = extfuse_bind(ef, fd, request->args[1], request->ttl_ms,
 			   request->options & OPTION_REPLACE, NULL);
 	if (!err && (request->options & OPTION_LATENCY))
@@ -101,19 +115,17 @@ static int run_latency(const struct request *request)
 {
 	bool on = !strcmp(request->args[1], "on");
 	struct extfuse *ef;
-	int fd;
+	int fd, err;
 
 	if (!on && strcmp(request->args[1], "off"))
 		return command_misused(request, "say on or off");
-	ef = open_module(request);
-	if (!ef)
+	if (!open_both(request, &ef, &fd))
 		return EXIT_FAILED;
-	fd = open_mount(request);
-	if (fd < 0) {
-		extfuse_close(ef);
-		return EXIT_FAILED;
-	}
-	return finish(request, ef, fd, extfuse_measure(ef, fd, on));
+	if (request->conn)
+		err = extfuse_measure_conn(ef, request->conn, on);
+	else
+		err = extfuse_measure(ef, fd, on);
+	return finish(request, ef, fd, err);
 }
 
 static int run_monitor(const struct request *request)
@@ -134,35 +146,29 @@ static int run_top(const struct request *request)
 		.json = request->options & OPTION_JSON,
 		.interval_ms = request->interval_ms ?: DEFAULT_INTERVAL_MS,
 		.count = request->count,
-		.fd = -1,
+		.conn = request->conn,
 	};
-	struct extfuse *ef = open_module(request);
+	struct extfuse *ef;
+	int err;
 
-	if (!ef)
+	if (!open_both(request, &ef, &top.fd))
 		return EXIT_FAILED;
-	if (request->nr_args) {
-		top.fd = open_mount(request);
-		if (top.fd < 0) {
-			extfuse_close(ef);
-			return EXIT_FAILED;
-		}
-	}
-	return finish(request, ef, top.fd, top_run(&top, ef));
+	err = top_run(&top, ef);
+	return finish(request, ef, top.fd, err);
 }
 
 static int run_unbind(const struct request *request)
 {
-	struct extfuse *ef = open_module(request);
-	int fd;
+	struct extfuse *ef;
+	int fd, err;
 
-	if (!ef)
+	if (!open_both(request, &ef, &fd))
 		return EXIT_FAILED;
-	fd = open_mount(request);
-	if (fd < 0) {
-		extfuse_close(ef);
-		return EXIT_FAILED;
-	}
-	return finish(request, ef, fd, extfuse_unbind(ef, fd));
+	if (request->conn)
+		err = extfuse_unbind_conn(ef, request->conn);
+	else
+		err = extfuse_unbind(ef, fd);
+	return finish(request, ef, fd, err);
 }
 
 static int run_list(const struct request *request)
@@ -181,23 +187,20 @@ static int run_list(const struct request *request)
 
 static int run_stats(const struct request *request)
 {
-	struct extfuse *ef = open_module(request);
+	struct extfuse *ef;
 	struct view view;
-	int fd = -1, err;
+	int fd, err;
 
-	if (!ef)
+	if (!open_both(request, &ef, &fd))
 		return EXIT_FAILED;
-	if (request->nr_args) {
-		fd = open_mount(request);
-		if (fd < 0) {
-			extfuse_close(ef);
-			return EXIT_FAILED;
-		}
-	}
 	view_start(&view, stdout, request->options & OPTION_JSON, mounts_of_self());
 	view.latency = request->options & OPTION_LATENCY;
-	if (view.latency)
+	if (view.latency && request->conn)
+		err = extfuse_latency_conn(ef, request->conn, view_stats, &view);
+	else if (view.latency)
 		err = extfuse_latency(ef, fd, view_stats, &view);
+	else if (request->conn)
+		err = extfuse_stats_conn(ef, request->conn, view_stats, &view);
 	else
 		err = extfuse_stats(ef, fd, view_stats, &view);
 	view_end(&view, !err);
@@ -216,6 +219,10 @@ static int run_version(const struct request *request)
 	view_version(stdout, json, EXTFUSE_VERSION, err ? NULL : &version);
 	return finish(request, ef, -1, err);
 }
+
+#define CONN_HELP \
+"  --conn ID  not the mount at MOUNTPOINT, but that of this connection, the first\n" \
+"             column of list: also one that no path leads to\n"
 
 const struct command commands[] = {
 	{
@@ -268,10 +275,13 @@ const struct command commands[] = {
 		.run = run_bind,
 	}, {
 		.name = "unbind",
-		.synopsis = "MOUNTPOINT",
+		.synopsis = "MOUNTPOINT | --conn ID",
 		.help =
 "Leave the requests of the FUSE mount at MOUNTPOINT to its daemon again. Takes\n"
-"CAP_SYS_ADMIN.\n",
+"CAP_SYS_ADMIN.\n"
+"\n"
+CONN_HELP,
+		.options = OPTION_CONN,
 		.min_args = 1,
 		.max_args = 1,
 		.run = run_unbind,
@@ -284,39 +294,45 @@ const struct command commands[] = {
 		.run = run_list,
 	}, {
 		.name = "stats",
-		.synopsis = "[MOUNTPOINT] [--latency] [--json]",
+		.synopsis = "[MOUNTPOINT | --conn ID] [--latency] [--json]",
 		.help =
 "Show how many requests the policies answered and how many went to the daemon, by\n"
 "opcode, of one or of all bound mounts; without CAP_SYS_ADMIN, of those that you\n"
 "mounted.\n"
 "\n"
+CONN_HELP
 "  --latency  show how long they took, too, for mounts on which it is measured\n",
-		.options = OPTION_JSON | OPTION_LATENCY,
+		.options = OPTION_JSON | OPTION_LATENCY | OPTION_CONN,
 		.max_args = 1,
 		.run = run_stats,
 	}, {
 		.name = "latency",
-		.synopsis = "MOUNTPOINT on|off",
+		.synopsis = "{MOUNTPOINT | --conn ID} on|off",
 		.help =
 "Measure how long the requests of a bound mount take, from now on, or stop that.\n"
 "stats --latency shows it. What was measured before is forgotten in both cases,\n"
-"unless it is on already. Takes CAP_SYS_ADMIN.\n",
+"unless it is on already. Takes CAP_SYS_ADMIN.\n"
+"\n"
+CONN_HELP,
+		.options = OPTION_CONN,
 		.min_args = 2,
 		.max_args = 2,
 		.run = run_latency,
 	}, {
 		.name = "top",
-		.synopsis = "[MOUNTPOINT] [--interval SECONDS] [-n COUNT | --once] [--json]",
+		.synopsis = "[MOUNTPOINT | --conn ID] [--interval SECONDS] [-n COUNT | --once] [--json]",
 		.help =
 "Show again and again how many requests a second are answered in the kernel and\n"
 "how many go to the daemon, by mount and opcode, of one or of all bound mounts;\n"
 "without CAP_SYS_ADMIN, of those that you mounted.\n"
 "\n"
+CONN_HELP
 "  --interval SECONDS  between two samples; fractions are allowed, default 1\n"
 "  -n, --count COUNT   end after so many samples\n"
 "  --once              end after one\n"
 "  --json              print each sample as JSON, one a line\n",
-		.options = OPTION_JSON | OPTION_INTERVAL | OPTION_COUNT | OPTION_ONCE,
+		.options = OPTION_JSON | OPTION_INTERVAL | OPTION_COUNT | OPTION_ONCE |
+			   OPTION_CONN,
 		.max_args = 1,
 		.run = run_top,
 	}, {

@@ -252,7 +252,23 @@ static void separate(const struct top *top, unsigned int lines, unsigned int nr)
 		fputc('\n', top->out);
 }
 
-int top_run(const struct top *top, struct extfuse *ef)
+/* The first one finds out what connection the descriptor is for. */
+static int take_sample(struct top *top, struct extfuse *ef, struct sample *sample)
+{
+	int err;
+
+	if (top->conn)
+		return extfuse_stats_conn(ef, top->conn, sample_add, sample);
+	err = extfuse_stats(ef, top->fd, sample_add, sample);
+	if (!err && top->fd >= 0) {
+		top->conn = sample->conns[0].info.conn;
+		close(top->fd);
+		top->fd = -1;
+	}
+	return err;
+}
+
+int top_run(struct top *top, struct extfuse *ef)
 {
 	struct sample before = {}, now = {};
 	double then, at = monotonic();
@@ -261,13 +277,13 @@ int top_run(const struct top *top, struct extfuse *ef)
 	int err;
 
 	pause_start();
-	err = extfuse_stats(ef, top->fd, sample_add, &before);
+	err = take_sample(top, ef, &before);
 	while (!err && (!top->count || nr < top->count) && !ferror(top->out)) {
 		if (pause_for(-1, top->interval_ms) == PAUSE_END)
 			break;
 		then = at;
 		at = monotonic();
-		err = extfuse_stats(ef, top->fd, sample_add, &now);
+		err = take_sample(top, ef, &now);
 		if (err)
 			break;
 		mounts = mounts_of_self();

@@ -14,11 +14,16 @@ struct top {
 	bool json;
 	unsigned int interval_ms;
 	unsigned int count;		/* 0: until interrupted */
-	int fd;				/* on the only mount that is wanted, or -1 */
+	/* Which mount alone is wanted: on it, or -1, and its connection, or 0. */
+	int fd;
+	uint64_t conn;
 };
 
-/* Returns 0, or a negative errno with the sentence in @ef. */
-int top_run(const struct top *top, struct extfuse *ef);
+/*
+ * Returns 0, or a negative errno with the sentence in @ef. @top->fd is closed early, and
+ * -1 then: the mount must not be busy because of us.
+ */
+int top_run(struct top *top, struct extfuse *ef);
 
 /* The counters of all mounts at one moment. */
 struct sample {

@@ -74,6 +74,16 @@ static void good_lines(void **state)
 	assert_int_equal(request.count, 1);
 	assert_int_equal(parse(&request, "top --count=4294967295"), -1);
 	assert_int_equal(request.count, UINT32_MAX);
+	assert_int_equal(parse(&request, "unbind --conn 18446744073709551615"), -1);
+	assert_true(request.conn == UINT64_MAX);
+	assert_null(request.args[0]);
+	assert_int_equal(parse(&request, "latency on --conn 7"), -1);
+	assert_true(request.conn == 7);
+	assert_null(request.args[0]);
+	assert_string_equal(request.args[1], "on");
+	assert_int_equal(parse(&request, "stats --conn=7 --latency"), -1);
+	assert_int_equal(parse(&request, "top --conn 7 --once"), -1);
+	assert_null(request.args[0]);
 	/* Unambiguous beginnings of options are as good, as everywhere. */
 	assert_int_equal(parse(&request, "list --js"), -1);
 }
@@ -116,6 +126,10 @@ static void usage_errors(void **state)
 		"latency /mnt", "latency /mnt maybe", "monitor x", "monitor -n 1", "top a b", "top -n",
 		"top -n 0", "top -n x", "top -n 1x", "top -n -1", "top --count 4294967296",
 		"top --interval 0", "top --interval -1", "top --interval 2147483.648", "list -n 1",
+		"unbind --conn", "unbind --conn 0", "unbind --conn x", "unbind --conn -1",
+		"unbind --conn 18446744073709551616", "unbind /mnt --conn 1", "stats / --conn 1",
+		"latency --conn 1", "latency / on --conn 1", "top / --conn 1", "list --conn 1",
+		"bind --conn 1 mdcache",
 		"stats --frobnicate", "stats --json=1", "version x", "polic list", "policy\\ list",
 	};
 	unsigned int i;
@@ -182,6 +196,8 @@ static void no_module(void **state)
 		{ "bind /nonexistent mdcache --ttl 1 --replace", "bind /nonexistent" },
 		{ "bind \"$(printf '/a\\nb')\" mdcache", "bind /a\\012b" },
 		{ "unbind /", "unbind /" },
+		{ "unbind --conn 5", "unbind --conn 5" },
+		{ "latency --conn 5 on", "latency --conn 5" },
 		{ "list", "list" },
 		{ "list --json", "list" },
 		{ "stats", "stats" },
