@@ -322,7 +322,35 @@ monitor_ends_with_its_reader()
 	[ "$status" = 0 ] || no "it ended with $status" || return
 	timeout $((20 * ${SLOWER:-1})) extfusectl top --interval 60 | true
 	status=${PIPESTATUS[0]}
-	[ "$status" = 0 ] || no "top ended with $status"
+	[ "$status" = 0 ] || no "top ended with $status" || return
+	# while it is written to, too, and where a program ignores the signal
+	extfusectl top --json --interval 0.001 | head -n 1 >/dev/null
+	status=${PIPESTATUS[0]}
+	[ "$status" = 0 ] || no "top ended with $status at its second line" || return
+	(trap '' PIPE
+	extfusectl top --json --interval 0.001 2>"$dir/error" | head -n 1 >/dev/null
+	exit "${PIPESTATUS[0]}") || no "top says $(cat "$dir/error")"
+}
+
+# Nobody reads, and it waits in the middle of a line.
+signals_end_what_is_stuck()
+{
+	local signal fd
+
+	mkfifo "$dir/fifo" && exec {fd}<>"$dir/fifo" || return
+	for signal in INT TERM; do
+		extfusectl top --json --interval 0.001 >"$dir/fifo" &
+		listeners+=($!)
+		within 60 writes || no "the pipe takes it all" || return
+		kill -$signal "${listeners[-1]}" && ended "${listeners[-1]}" || return
+	done
+	exec {fd}<&-
+	rm "$dir/fifo"
+}
+
+writes()
+{
+	[[ $(cat "/proc/${listeners[-1]}/wchan") == *pipe* ]]
 }
 
 monitor_says_what_was_lost()
@@ -665,6 +693,7 @@ check "policies that come and go are traced" traces_bindings
 check "monitor tells each event" monitor_tells
 check "monitor tells in words" monitor_in_words
 check "monitor and top end with their reader" monitor_ends_with_its_reader
+check "signals end what waits for its reader" signals_end_what_is_stuck
 check "monitor says when events were lost" monitor_says_what_was_lost
 check "only root hears events" monitor_is_for_root
 check "top shows a load" top_shows_a_load

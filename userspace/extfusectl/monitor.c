@@ -187,14 +187,14 @@ static const struct mounts *mounts_of(struct memory *memory, const struct extfus
 
 /* --- listening --- */
 
-/* All that can be read now. */
+/* All that can be read now, while it is of use. */
 static int print_events(struct extfuse *ef, FILE *out, bool json, struct memory *memory)
 {
 	struct extfuse_event event;
 	struct known *known;
 	int err;
 
-	for (;;) {
+	while (!ferror(out)) {
 		err = extfuse_event_next(ef, &event);
 		if (err == -EAGAIN)
 			return 0;
@@ -210,13 +210,13 @@ static int print_events(struct extfuse *ef, FILE *out, bool json, struct memory 
 			      event.type == EXTFUSE_EVENT_UNBOUND))
 			forget(memory, known);
 	}
+	return 0;
 }
 
 int monitor(struct extfuse *ef, FILE *out, bool json)
 {
 	struct extfuse *asking = extfuse_open();
 	struct memory memory = {};
-	enum pause pause;
 	int err;
 
 	pause_start();
@@ -227,11 +227,11 @@ int monitor(struct extfuse *ef, FILE *out, bool json)
 	extfuse_close(asking);
 
 	while (!err && !ferror(out)) {
-		pause = pause_for(extfuse_events_fd(ef), -1);
-		if (pause == PAUSE_END)
+		if (pause_for(extfuse_events_fd(ef), -1) == PAUSE_END)
 			break;
 		err = print_events(ef, out, json, &memory);
 	}
+	pause_end(out);
 	while (memory.nr)
 		forget(&memory, &memory.table[0]);
 	free(memory.table);

@@ -3,42 +3,36 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <time.h>
+#include <stdio_ext.h>
 #include <unistd.h>
 
 #include "pause.h"
 
-static volatile sig_atomic_t ended;
-/* With the two signals let through, which otherwise are blocked: none comes unseen. */
-static sigset_t waiting;
-
+/* At once, not after what is being written: that may be to a reader who does not read. */
 static void on_signal(int signal)
 {
 	(void)signal;
-	ended = 1;
+	_exit(0);
 }
 
 void pause_start(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t blocked;
+	struct sigaction end = { .sa_handler = on_signal };
+	sigset_t set;
 
-	sigemptyset(&action.sa_mask);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGTERM);
-	sigprocmask(SIG_BLOCK, &blocked, &waiting);
-	sigdelset(&waiting, SIGINT);
-	sigdelset(&waiting, SIGTERM);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&end.sa_mask);
+	sigaction(SIGINT, &end, NULL);
+	sigaction(SIGTERM, &end, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 enum pause pause_for(int fd, int ms)
 {
-	struct timespec limit = { ms / 1000, ms % 1000 * 1000000L };
 	struct pollfd fds[] = {
 		/* Nothing is asked of it: an error is told anyway. */
 		{ .fd = STDOUT_FILENO },
@@ -47,9 +41,19 @@ enum pause pause_for(int fd, int ms)
 	int n;
 
 	do {
-		n = ppoll(fds, 2, ms < 0 ? NULL : &limit, &waiting);
-	} while (n < 0 && errno == EINTR && !ended);
-	if (ended || n < 0 || (fds[0].revents & (POLLERR | POLLHUP)))
+		n = poll(fds, 2, ms);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 || (fds[0].revents & (POLLERR | POLLHUP)))
 		return PAUSE_END;
 	return fds[1].revents ? PAUSE_READABLE : PAUSE_OVER;
+}
+
+void pause_end(FILE *out)
+{
+	struct pollfd reader = { .fd = fileno(out) };
+
+	if (ferror(out) && poll(&reader, 1, 0) == 1 && (reader.revents & (POLLERR | POLLHUP))) {
+		__fpurge(out);
+		clearerr(out);
+	}
 }

@@ -295,6 +295,7 @@ int top_run(struct top *top, struct extfuse *ef)
 		before = now;
 		now = (struct sample){};
 	}
+	pause_end(top->out);
 	sample_free(&before);
 	sample_free(&now);
 	return err;
