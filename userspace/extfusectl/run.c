@@ -267,7 +267,8 @@ const struct command commands[] = {
 "                 daemon gave them a shorter validity; fractions are allowed,\n"
 "                 0, the default, honours the daemon's\n"
 "  --replace      if the mount is bound already, exchange its policies, all in one\n"
-"                 step: no request goes by unserved, none is served by both\n"
+"                 step: no request goes by unserved, none is served by both; the\n"
+"                 ttl too, which is 0 without --ttl\n"
 "  --latency      measure how long its requests take, see extfusectl latency\n",
 		.options = OPTION_TTL | OPTION_REPLACE | OPTION_LATENCY,
 		.min_args = 2,
