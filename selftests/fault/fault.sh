@@ -275,6 +275,23 @@ bindings()
 	extfusectl policy unload lc-other && daemon_is_right && leave && [ $result = 0 ]
 }
 
+# bind --latency is two requests; only the second one fails.
+half_bound()
+{
+	local i said
+
+	serve_bound && fail_module 10 || return
+	for ((i = 0; i < 200; i++)); do
+		said=$(extfusectl bind "$mnt" mdcache --ttl 60 --replace --latency 2>&1)
+		[[ $said != *": bound, but "* ]] || break
+		extfusectl latency "$mnt" off
+	done 2>/dev/null
+	stop_failing
+	[[ $said == *": bound, but its times are not measured: Cannot allocate memory" ]] ||
+		no "after $i times it said $said" || return
+	bound && leave
+}
+
 # Nobody notices when the module has no memory: then the daemon answers.
 module_without_memory()
 {
@@ -367,6 +384,7 @@ extfusectl policy load mdcache || ktap_exit_fail_msg "mdcache does not load"
 check "every point of failure of calls on a bound mount" tested every_call_point
 check "$ROUNDS times loading a policy without memory" tested load_unload
 check "$ROUNDS times binding without memory, under a load" tested bindings
+check "binding succeeds, and measuring does not" tested half_bound
 check "$REQUESTS requests while the module has no memory" tested module_without_memory
 check "$REQUESTS requests while the module has no memory, validity of a minute" tested \
 	module_without_memory -t 60

@@ -97,6 +97,19 @@ static int run_policy_list(const struct request *request)
 	return finish(request, ef, -1, err);
 }
 
+/* The command is half done. */
+static int finish_unmeasured(const struct request *request, struct extfuse *ef, int fd)
+{
+	char sentence[2048];
+	int status;
+
+	snprintf(sentence, sizeof(sentence), "bound, but its times are not measured: %s",
+		 extfuse_error(ef));
+	status = complain(request, sentence);
+	finish(request, ef, fd, 0);
+	return status;
+}
+
 static int run_bind(const struct request *request)
 {
 	struct extfuse *ef;
@@ -106,8 +119,8 @@ static int run_bind(const struct request *request)
 		return EXIT_FAILED;
 	err = extfuse_bind(ef, fd, request->args[1], request->ttl_ms,
 			   request->options & OPTION_REPLACE, NULL);
-	if (!err && (request->options & OPTION_LATENCY))
-		err = extfuse_measure(ef, fd, true);
+	if (!err && (request->options & OPTION_LATENCY) && extfuse_measure(ef, fd, true))
+		return finish_unmeasured(request, ef, fd);
 	return finish(request, ef, fd, err);
 }
 
