@@ -9,9 +9,14 @@
 #include "message.h"
 #include "netlink.h"
 
-/* An error may come without a sentence. */
+/*
+ * An error may come without a sentence. The module's ENOENT has one; generic netlink's says
+ * that there is no such family.
+ */
 static int explain(struct extfuse *ef, int err)
 {
+	if (err == -ENOENT && !ef->error[0])
+		return fail_unloaded(ef);
 	if (err && !ef->error[0])
 		return fail(ef, -err, "%s", error_sentence(-err));
 	return err;

@@ -4,8 +4,9 @@
  *
  * Every function that can fail returns a negative errno (or NULL with errno
  * set); extfuse_error() then gives the sentence that goes with it, without the
- * name of the program, a path or a final newline. Not thread-safe on one
- * handle; use one handle a thread.
+ * name of the program, a path or a final newline. -ENODEV: the module was unloaded
+ * since extfuse_open(); if it is loaded again, that takes another handle. Not
+ * thread-safe on one handle; use one handle a thread.
  */
 #ifndef EXTFUSE_CTL_H
 #define EXTFUSE_CTL_H

@@ -219,6 +219,25 @@ static void denied_without_sentence(void **state)
 	assert_string_equal(extfuse_error(ef), "permission denied: needs CAP_SYS_ADMIN");
 }
 
+/* What the kernel says of a family that is gone, asked for the last id that one can have. */
+static void unloaded(void **state)
+{
+	struct extfuse gone = { .sk = nl_socket_alloc(), .family = GENL_MAX_ID };
+	struct extfuse_version v;
+	uint64_t sum;
+
+	(void)state;
+	if (genl_connect(gone.sk) < 0) {
+		nl_socket_free(gone.sk);
+		skip();
+	}
+	assert_int_equal(extfuse_version(&gone, &v), -ENODEV);
+	assert_string_equal(extfuse_error(&gone), "the extfuse module was unloaded");
+	assert_int_equal(extfuse_conn_list(&gone, sum_conns, &sum), -ENODEV);
+	assert_int_equal(extfuse_unbind(&gone, 0), -ENODEV);
+	nl_socket_free(gone.sk);
+}
+
 static void acknowledged_without_answer(void **state)
 {
 	struct extfuse_version v;
@@ -362,6 +381,7 @@ int main(void)
 		exchange_test(bind_names),
 		exchange_test(no_such_conn),
 		exchange_test(denied_without_sentence),
+		cmocka_unit_test(unloaded),
 		exchange_test(acknowledged_without_answer),
 		exchange_test(no_answer),
 		exchange_test(dump),
