@@ -1,7 +1,7 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: GPL-2.0 */
 /* /proc/self/mountinfo, see proc_pid_mountinfo(5). */
-#ifndef LIBEXTFUSE_MOUNTINFO_H
-#define LIBEXTFUSE_MOUNTINFO_H
+#ifndef EXTFUSECTL_MOUNTINFO_H
+#define EXTFUSECTL_MOUNTINFO_H
 
 #include <stdbool.h>
 #include <stdint.h>
