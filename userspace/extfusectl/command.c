@@ -50,12 +50,14 @@ int command_misused(const struct request *request, const char *sentence)
 int complain(const struct request *request, const char *sentence)
 {
 	char *arg = request->args[0] ? text_for_sentence(request->args[0]) : NULL;
+	char *text = text_for_sentence(sentence);
 
 	fprintf(stderr, PROGRAM ": %s%s%s", request->command->name, arg ? " " : "", arg ?: "");
 	if (request->conn)
 		fprintf(stderr, " --conn %llu", (unsigned long long)request->conn);
-	fprintf(stderr, ": %s\n", sentence);
+	fprintf(stderr, ": %s\n", text);
 	free(arg);
+	free(text);
 	return EXIT_FAILED;
 }
 

@@ -59,7 +59,10 @@ int command_parse(int argc, char **argv, struct request *request);
 /* For what the parser does not know: complains on standard error, returns EXIT_USAGE. */
 int command_misused(const struct request *request, const char *sentence);
 
-/* "extfusectl: bind /mnt: SENTENCE" on standard error; returns EXIT_FAILED. */
+/*
+ * "extfusectl: bind /mnt: SENTENCE" in one line on standard error, for the sentence may
+ * have names in it that others chose; returns EXIT_FAILED.
+ */
 int complain(const struct request *request, const char *sentence);
 
 #endif

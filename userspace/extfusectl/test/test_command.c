@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,6 +228,24 @@ static void no_module(void **state)
 	assert_non_null(strstr(out, "\"module\": null"));
 }
 
+/* A policy's name, as a file may have it. */
+static void hostile_sentence(void **state)
+{
+	struct request request;
+	int saved = dup(STDERR_FILENO), file = memfd_create("stderr", 0);
+
+	(void)state;
+	assert_int_equal(parse(&request, "policy load x.o"), -1);
+	dup2(file, STDERR_FILENO);
+	assert_int_equal(complain(&request, "an invalid name \"a\n\033[2Jb\""), EXIT_FAILED);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	err[pread(file, err, sizeof(err) - 1, 0)] = '\0';
+	close(file);
+	assert_string_equal(err, "extfusectl: policy load x.o: "
+				 "an invalid name \"a\\012\\033[2Jb\"\n");
+}
+
 static void cannot_write(void **state)
 {
 	(void)state;
@@ -241,6 +260,7 @@ int main(void)
 		cmocka_unit_test(usage_errors),
 		cmocka_unit_test(help),
 		cmocka_unit_test(no_module),
+		cmocka_unit_test(hostile_sentence),
 		cmocka_unit_test(cannot_write),
 	};
 
