@@ -66,18 +66,25 @@ static int check_conn(struct extfuse *ef, uint64_t conn)
 #define INIT_TRIES 500
 #define INIT_WAIT_US 10000
 
-/* What is too long for the attribute cannot be the name of a policy. */
+/*
+ * More names than a message may have room for, and what is too long for the attribute, or
+ * empty, and so cannot be the name of a policy.
+ */
 static int check_policies(struct extfuse *ef, const char *policies)
 {
+	unsigned int nr;
 	size_t len;
 
-	for (;; policies += len + 1) {
+	for (nr = 1; nr <= EXTFUSE_CHAIN_MAX; nr++, policies += len + 1) {
 		len = strcspn(policies, ",");
-		if (!len || len >= EXTFUSE_POLICY_NAME_LEN)
-			return fail(ef, ENOENT, "no such policy");
+		if (!len)
+			return fail(ef, ENOENT, "no such policy: the name is empty");
+		if (len >= EXTFUSE_POLICY_NAME_LEN)
+			return fail(ef, ENOENT, "no such policy: %.*s", (int)len, policies);
 		if (!policies[len])
 			return 0;
 	}
+	return fail(ef, E2BIG, "a mount cannot have more than %u policies", EXTFUSE_CHAIN_MAX);
 }
 
 int extfuse_bind(struct extfuse *ef, int fd, const char *policy, uint32_t ttl_ms, bool replace,

@@ -171,8 +171,14 @@ static void bind_names(void **state)
 	(void)state;
 	/* Nothing is sent. */
 	assert_int_equal(extfuse_bind(ef, 0, "", 0, false, NULL), -ENOENT);
-	assert_int_equal(extfuse_bind(ef, 0, "a-name-of-more-than-thirty-one-bytes", 0, false, NULL),
-			 -ENOENT);
+	assert_int_equal(extfuse_bind(ef, 0, "a,,b", 0, false, NULL), -ENOENT);
+	assert_string_equal(extfuse_error(ef), "no such policy: the name is empty");
+	assert_int_equal(extfuse_bind(ef, 0, "a,a-name-of-more-than-thirty-one-bytes,b", 0, false,
+				      NULL), -ENOENT);
+	assert_string_equal(extfuse_error(ef),
+			    "no such policy: a-name-of-more-than-thirty-one-bytes");
+	assert_int_equal(extfuse_bind(ef, 0, "a,b,c,d,e", 0, false, NULL), -E2BIG);
+	assert_string_equal(extfuse_error(ef), "a mount cannot have more than 4 policies");
 	assert_int_equal(extfuse_bind(ef, -1, "mdcache", 0, false, NULL), -EBADF);
 	assert_int_equal(extfuse_unbind(ef, -1), -EBADF);
 	assert_int_equal(script.requests, 0);
