@@ -88,7 +88,7 @@ int extfuse_version(struct extfuse *ef, struct extfuse_version *v);
  * ending in .o, means EXTFUSE_POLICY_DIR/mdcache.bpf.o), registers every
  * extfuse_ops in it and pins link and maps; all or nothing. @name receives the
  * policy's name, the first one's if there are several (may be NULL).
- * -EEXIST: a policy of that name is loaded.
+ * -EEXIST: a policy of that name is loaded; -ENOEXEC: libbpf refuses the file.
  */
 int extfuse_policy_load(struct extfuse *ef, const char *file, char name[EXTFUSE_POLICY_NAME_LEN]);
 /*

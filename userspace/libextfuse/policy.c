@@ -173,13 +173,15 @@ static void detach(struct loading *policy)
 		bpf_link__detach(policy->link);
 }
 
-/* With the reason out of libbpf's log, or else out of @err. */
+/* With the reason out of libbpf's log, or else out of @err, which may be one of its own. */
 static int fail_with_log(struct extfuse *ef, int err, const char *what)
 {
 	char reason[768];
 
 	log_reason(log_so_far(ef), reason, sizeof(reason));
-	return fail(ef, err, "%s%s", what, reason[0] ? reason : strerror(err));
+	if (!reason[0])
+		libbpf_strerror(err, reason, sizeof(reason));
+	return fail(ef, err < __LIBBPF_ERRNO__START ? err : ENOEXEC, "%s%s", what, reason);
 }
 
 static int open_object(struct load *load, const char *path)
