@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -388,7 +389,7 @@ static int find_map(int fd, void *arg)
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.btf_id != search->btf_id ||
 	    strncmp(info.name, search->map, MAP_NAME_LEN))
 		return 0;
-	search->fd = dup(fd);
+	search->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return 1;
 }
 
