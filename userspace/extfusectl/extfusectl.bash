@@ -8,7 +8,8 @@ _extfusectl_mounts()
 {
 	local line fields
 	while read -r line; do
-		[[ $line == *" - fuse"* ]] || continue
+		# fuse.sshfs, but not fusectl
+		[[ $line == *" - fuse"?(blk)[.\ ]* ]] || continue
 		read -r -a fields <<<"$line"
 		printf '%b\n' "${fields[4]//\\/\\0}"
 	done 2>/dev/null </proc/self/mountinfo
