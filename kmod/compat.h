@@ -24,7 +24,7 @@ static inline int extfuse_inode_state(struct inode *inode)
 }
 
 /*
- * The task that has a locked inode exclusively; NULL if it is shared, or cannot be told.
+ * The task that has a locked inode exclusively; NULL if it is shared, or cannot be told yet.
  * The two lowest bits are flags, the first one for readers.
  */
 static inline struct task_struct *extfuse_inode_owner(const struct inode *inode)
@@ -35,6 +35,16 @@ static inline struct task_struct *extfuse_inode_owner(const struct inode *inode)
 	unsigned long owner = atomic_long_read(&inode->i_rwsem.owner);
 
 	return owner & 1 ? NULL : (struct task_struct *)(owner & ~3UL);
+#endif
+}
+
+/* Of a locked inode: if it may be readers who have it. */
+static inline bool extfuse_inode_is_shared(const struct inode *inode)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return true;
+#else
+	return atomic_long_read(&inode->i_rwsem.owner) & 1;
 #endif
 }
 

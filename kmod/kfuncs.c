@@ -66,8 +66,8 @@ __bpf_kfunc_start_defs();
  * @buf: receives the name, without a terminating NUL
  * @buf__sz: size of @buf
  *
- * File names have 1 to 255 bytes (up to 1023 from 6.18 on, if the daemon allows),
- * any but NUL and '/'; xattr names likewise.
+ * File names have 1 to 1024 bytes (in 7.3 up to 4095, if the daemon takes requests of more
+ * than one page), any but NUL and '/'; xattr names 1 to 255.
  *
  * Return: length of the name, -ENOENT if there is none, -E2BIG if @buf is too
  * small, -EINVAL in the reply callback of lookup.
@@ -255,7 +255,9 @@ __bpf_kfunc int extfuse_reply_data(struct extfuse_req *req, void *buf, u32 buf__
  *
  * Context: any.
  * Return: 0; -EOPNOTSUPP if the daemon wants none used (FOPEN_DIRECT_IO, FOPEN_STREAM,
- * FOPEN_PASSTHROUGH), -EINVAL for other requests, errors and flags.
+ * FOPEN_PASSTHROUGH), or for FOPEN_CACHE_DIR if it has no FUSE_AUTO_INVAL_DATA, without which
+ * the kernel lists a directory that stays open from its pages for good; -EINVAL for other
+ * requests, errors and flags.
  */
 __bpf_kfunc int extfuse_open_flags(struct extfuse_req *req, u32 flags)
 {
@@ -302,7 +304,8 @@ __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
  * The reply callback (read_done) runs afterwards, as for a request that was passed.
  *
  * A request that cannot be begun goes to the daemon after all: for want of memory, or
- * one for the page cache that a task waits for while readers share the inode's lock.
+ * one for the page cache that a task waits for while the file's inode is locked (by readers,
+ * if it is a WRITE), or may be below, on FUSE or another stacked file system.
  *
  * Context: any; only notes the file.
  * Return: 0; -ENOENT if the id is not (or no longer) registered, -EBADF if the file
@@ -328,7 +331,8 @@ __bpf_kfunc int extfuse_backing_read(struct extfuse_req *req, u32 backing_id)
  * own, and with FUSE_WRITE_KILL_SUIDGID set-user-ID and set-group-ID go. The reply
  * is the number of bytes written, or the error if there were none; write-back and
  * asynchronous writes, of which nobody sees the number, get the error also if
- * there were some.
+ * there were some. If the connection is aborted meanwhile write-back ends with
+ * ECONNABORTED, whether or not it has been carried out then.
  *
  * Context: any; only notes the file.
  * Return: as for extfuse_backing_read(), with writing for reading.

@@ -8,8 +8,10 @@
  * To the rest of fs/fuse it looks as if the daemon had used pread() or pwrite() on
  * the descriptor that it registered.
  *
- * A request under way here is on none of fs/fuse's lists. Aborting the connection
- * therefore does not end it; whoever carries it out does, once.
+ * A request under way here is on none of fs/fuse's lists, so that aborting the connection
+ * does not end it; whoever carries it out does, once. Write-back on the work queue has all
+ * it needs for itself, though, and is ended by lower_watch within a second of the abort:
+ * what it waits for may be a task that waits for its pages.
  */
 #include <linux/bvec.h>
 #include <linux/cred.h>
@@ -31,6 +33,8 @@ struct lower_work {
 	struct fuse_req *req;
 	struct file *file;
 	bool foreground;	/* a task waits for it */
+	/* on the binding's lower_writes, under its lower_lock: an abort may end @req */
+	struct list_head entry;
 };
 
 /* Some for when memory is short: write-back is what gives it back. */
@@ -53,6 +57,7 @@ struct transfer {
 	/* of @pages, those that are moved now */
 	struct bio_vec *bvec;
 	unsigned int room;
+	bool taken;		/* all are there, each with a reference */
 	unsigned int first;
 	unsigned int nr;
 	u32 len;
@@ -111,15 +116,27 @@ static bool is_stacked(const struct extfuse_conn *conn, const struct file *file)
 	return same_type(conn, file) || file_inode(file)->i_sb->s_stack_depth;
 }
 
-/*
- * The page cache may ask in a page fault of a task that has the lower inode locked; NULL
- * for @task: of one of those that share the lock.
- */
-static bool is_locked_by(const struct fuse_args *args, const struct file *file,
-			 const struct task_struct *task)
+static bool for_page_cache(const struct fuse_args *args)
 {
-	return !is_write(args) && xf_args_page_zeroing(args) &&
-	       inode_is_locked(file_inode(file)) && extfuse_inode_owner(file_inode(file)) == task;
+	return is_write(args) ? in_pages(args) && !xf_args_user_pages(args) :
+				xf_args_page_zeroing(args);
+}
+
+/*
+ * May who waits for the page cache have the lower inode locked, or whoever has it wait,
+ * and not be killed, for pages that are locked for the request? The latter only reads the
+ * lower file. What is below a stacked one nobody knows.
+ */
+static bool may_deadlock(const struct extfuse_conn *conn, const struct fuse_args *args,
+			 const struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	if (!for_page_cache(args))
+		return false;
+	if (is_write(args))
+		return inode_is_locked(inode) && extfuse_inode_is_shared(inode);
+	return inode_is_locked(inode) || is_stacked(conn, file);
 }
 
 static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
@@ -134,7 +151,8 @@ static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
 		return -EINVAL;
 	if (is_write(ctx->args) ? !file->f_op->write_iter : !file->f_op->read_iter)
 		return -EINVAL;
-	if (is_locked_by(ctx->args, file, current))
+	if (!is_write(ctx->args) && for_page_cache(ctx->args) &&
+	    inode_is_locked(file_inode(file)) && extfuse_inode_owner(file_inode(file)) == current)
 		return -EDEADLK;
 	/* what is stacked too high cannot be registered in the first place */
 	if (same_type(ctx->conn, file) && xf_mount_fc(fm) == ctx->conn->fc)
@@ -211,6 +229,7 @@ static void transfer_init(struct transfer *t, const struct fuse_args *args, stru
 	t->nr_pages = t->pages ? xf_args_num_pages(args) : 0;
 	t->bvec = t->inline_bvec;
 	t->room = NR_INLINE;
+	t->taken = false;
 	t->first = 0;
 	t->nr = 0;
 	t->len = 0;
@@ -229,6 +248,10 @@ static void transfer_init(struct transfer *t, const struct fuse_args *args, stru
 
 static void transfer_exit(struct transfer *t)
 {
+	unsigned int i;
+
+	for (i = 0; t->taken && i < t->nr; i++)
+		put_page(t->bvec[i].bv_page);
 	if (t->bvec != t->inline_bvec)
 		kfree(t->bvec);
 }
@@ -240,6 +263,8 @@ static bool next_part(struct transfer *t, u32 done)
 	struct page *page;
 	u32 len;
 
+	if (t->taken)
+		return done < t->len;
 	t->first += t->nr;
 	t->nr = 0;
 	t->len = 0;
@@ -255,6 +280,22 @@ static bool next_part(struct transfer *t, u32 done)
 		t->len += len;
 	}
 	return t->len;
+}
+
+/*
+ * Whether the request may end now: all that is still needed is here, and its pages stay. Not
+ * pages from elsewhere than the page cache, which need not have a count of references.
+ */
+static bool take_pages(struct transfer *t)
+{
+	unsigned int i;
+
+	if (!t->write || !for_page_cache(t->args) || t->room < t->nr_pages || !next_part(t, 0))
+		return false;
+	for (i = 0; i < t->nr; i++)
+		get_page(t->bvec[i].bv_page);
+	t->taken = true;
+	return true;
 }
 
 /* The part that is moved now, without its first @skip bytes. */
@@ -376,13 +417,42 @@ static const struct cred *override_lower_creds(struct transfer *t, struct cred *
 	return old;
 }
 
-/* EXTFUSE_PASS if it was not begun, 0 with the reply in place, or -errno. */
-static int carry_out(struct fuse_args *args, struct file *file, bool background)
+/* From now on the watch may end the request. */
+static void expose(struct lower_work *lower)
+{
+	struct extfuse_conn *conn = lower->conn;
+
+	spin_lock(&conn->lower_lock);
+	list_add_tail(&lower->entry, &conn->lower_writes);
+	spin_unlock(&conn->lower_lock);
+	queue_delayed_work(extfuse_complete_wq, &conn->lower_watch, HZ);
+}
+
+/* False if it did, and nothing of the request is there any more. */
+static bool reclaim(struct lower_work *lower)
+{
+	struct extfuse_conn *conn = lower->conn;
+	bool mine;
+
+	spin_lock(&conn->lower_lock);
+	mine = !list_empty(&lower->entry);
+	list_del_init(&lower->entry);
+	spin_unlock(&conn->lower_lock);
+	return mine;
+}
+
+/*
+ * EXTFUSE_PASS if it was not begun, 0 with the reply in place, or -errno; EXTFUSE_LOWER
+ * if @lower was ended meanwhile.
+ */
+static int carry_out(struct fuse_args *args, struct file *file, bool background,
+		     struct lower_work *lower)
 {
 	const struct cred *old;
 	struct cred *dropped;
 	struct transfer t;
 	ssize_t ret;
+	bool ended;
 
 	transfer_init(&t, args, file, background);
 	old = override_lower_creds(&t, &dropped);
@@ -390,11 +460,16 @@ static int carry_out(struct fuse_args *args, struct file *file, bool background)
 		transfer_exit(&t);
 		return EXTFUSE_PASS;
 	}
+	if (lower && take_pages(&t))
+		expose(lower);
 	ret = transfer(&t, background);
 	revert_creds(old);
 	if (dropped)
 		put_cred(dropped);
+	ended = t.taken && !reclaim(lower);
 	transfer_exit(&t);
+	if (ended)
+		return EXTFUSE_LOWER;
 	if (ret < 0)
 		return ret;
 	if (t.write)
@@ -433,11 +508,11 @@ static void lower_work(struct work_struct *work)
 
 	current->flags |= PF_LOCAL_THROTTLE;
 	nofs = memalloc_nofs_save();
-	ret = carry_out(args, lower->file, !foreground);
+	ret = carry_out(args, lower->file, !foreground, lower);
 	/* a background request cannot be given to a ring from here: until there is memory */
 	while (ret == EXTFUSE_PASS && !foreground && conn->ring) {
 		schedule_timeout_uninterruptible(1);
-		ret = carry_out(args, lower->file, true);
+		ret = carry_out(args, lower->file, true, lower);
 	}
 	memalloc_nofs_restore(nofs);
 	current->flags = (current->flags & ~PF_LOCAL_THROTTLE) | throttle;
@@ -450,12 +525,37 @@ static void lower_work(struct work_struct *work)
 	if (ret == EXTFUSE_PASS) {
 		extfuse_count(conn, xf_args_opcode(args), passed);
 		conn->orig->send_req(conn->fiq, req);
-	} else {
+	} else if (ret != EXTFUSE_LOWER) {
 		note_carried_out(conn, args, ret, !foreground);
 		extfuse_end_request(req, ret);
 	}
 	/* may be what keeps the queue that this runs on: it is freed from another */
 	extfuse_conn_put(conn);
+}
+
+/* Ends what is under way if the connection was aborted. Nothing of it is freed before. */
+static void watch(struct work_struct *work)
+{
+	struct extfuse_conn *conn = container_of(to_delayed_work(work), struct extfuse_conn,
+						 lower_watch);
+	struct lower_work *lower;
+	struct fuse_req *req;
+	bool foreground;
+
+	spin_lock(&conn->lower_lock);
+	while (!list_empty(&conn->lower_writes) && !xf_fiq_connected(conn->fiq)) {
+		lower = list_first_entry(&conn->lower_writes, struct lower_work, entry);
+		list_del_init(&lower->entry);
+		req = lower->req;
+		foreground = lower->foreground;
+		spin_unlock(&conn->lower_lock);
+		note_carried_out(conn, xf_req_args(req), -ECONNABORTED, !foreground);
+		extfuse_end_request(req, -ECONNABORTED);
+		spin_lock(&conn->lower_lock);
+	}
+	if (!list_empty(&conn->lower_writes))
+		queue_delayed_work(extfuse_complete_wq, &conn->lower_watch, HZ);
+	spin_unlock(&conn->lower_lock);
 }
 
 static bool queue_lower(struct extfuse_ctx *ctx, struct fuse_req *req, bool foreground)
@@ -469,6 +569,7 @@ static bool queue_lower(struct extfuse_ctx *ctx, struct fuse_req *req, bool fore
 	lower->req = req;
 	lower->file = ctx->lower;
 	lower->foreground = foreground;
+	INIT_LIST_HEAD(&lower->entry);
 	ctx->lower = NULL;
 	extfuse_conn_get(lower->conn);
 	if (ctx->ring)
@@ -506,8 +607,9 @@ bool extfuse_lower_queue(struct extfuse_ctx *ctx, struct fuse_req *req)
  * what is stacked on something: the task may hold locks of the upper inode that are
  * of the same classes as those to come. So would it be if the daemon did it.
  *
- * Not while others share the lock of the lower inode: one of them may be this task, and
- * if a writer waited for them it would wait for the writer, and no signal end that.
+ * For the page cache not while the lower inode is locked, by this task or by one that may
+ * wait for this one's pages: no signal or abort would end that. Who locks it from now on is
+ * in the way of a write alone.
  *
  * Context: process context, may sleep; the caller holds references to the binding.
  * Return: EXTFUSE_PASS if it could not be begun, 0 or -errno if it is done and is to
@@ -517,14 +619,14 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
 {
 	int ret;
 
-	if (is_locked_by(ctx->args, ctx->lower, NULL)) {
+	if (may_deadlock(ctx->conn, ctx->args, ctx->lower)) {
 		ret = EXTFUSE_PASS;
 	} else if (is_stacked(ctx->conn, ctx->lower)) {
 		if (queue_lower(ctx, req, true))
 			return EXTFUSE_LOWER;
 		ret = EXTFUSE_PASS;
 	} else {
-		ret = carry_out(ctx->args, ctx->lower, false);
+		ret = carry_out(ctx->args, ctx->lower, false, NULL);
 	}
 	extfuse_lower_drop(ctx);
 	if (ret == EXTFUSE_PASS)
@@ -542,6 +644,9 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
  */
 int extfuse_lower_conn_init(struct extfuse_conn *conn)
 {
+	spin_lock_init(&conn->lower_lock);
+	INIT_LIST_HEAD(&conn->lower_writes);
+	INIT_DELAYED_WORK(&conn->lower_watch, watch);
 	conn->lower_wq = alloc_workqueue("extfuse-lower/%llu", WQ_UNBOUND, 0, conn->id);
 	return conn->lower_wq ? 0 : -ENOMEM;
 }
@@ -549,6 +654,7 @@ int extfuse_lower_conn_init(struct extfuse_conn *conn)
 /* What was queued held a reference to the binding: it is over, or returning. */
 void extfuse_lower_conn_exit(struct extfuse_conn *conn)
 {
+	cancel_delayed_work_sync(&conn->lower_watch);
 	destroy_workqueue(conn->lower_wq);
 }
 

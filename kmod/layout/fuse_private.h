@@ -130,6 +130,11 @@ static inline bool xf_args_page_zeroing(const struct fuse_args *args)
 	return XF_BIT_SET(args, fuse_args__page_zeroing);
 }
 
+static inline bool xf_args_user_pages(const struct fuse_args *args)
+{
+	return XF_BIT_SET(args, fuse_args__user_pages);
+}
+
 /* Index of the extension argument (security context, groups), or -1. */
 static inline int xf_args_ext(const struct fuse_args *args)
 {
@@ -325,6 +330,16 @@ static inline struct list_head *xf_conn_mounts(struct fuse_conn *fc)
 static inline bool xf_conn_default_permissions(const struct fuse_conn *fc)
 {
 	return XF_BIT_SET(fc, fuse_conn__default_permissions);
+}
+
+static inline bool xf_conn_allow_other(const struct fuse_conn *fc)
+{
+	return XF_BIT_SET(fc, fuse_conn__allow_other);
+}
+
+static inline bool xf_conn_auto_inval_data(const struct fuse_conn *fc)
+{
+	return XF_BIT_SET(fc, fuse_conn__auto_inval_data);
 }
 
 static inline bool xf_conn_writeback_cache(const struct fuse_conn *fc)

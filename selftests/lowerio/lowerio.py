@@ -510,8 +510,9 @@ def test_truncate():
                 thread.join()
         same(wrong, [], "readers")
         same(m.read(), m.content(), "file")
-        # a READ while others share the lower inode's lock does go there
-        same(m.counts()[1], m.before[1], "WRITEs that reached the daemon")
+        # what is for the page cache, while others share the lower inode's lock, does go there
+        for opcode in ("READ", "WRITE"):
+            expect(m.stats(opcode)["answered"] > 50, f"no {opcode} was answered")
 
 
 def fill(path, flags):
@@ -581,6 +582,13 @@ def ended(pid):
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
 
+def over(*pids):
+    """The children end."""
+    for pid in pids:
+        expect(within(20, lambda pid=pid: ended(pid)), "it hangs")
+        os.waitpid(pid, 0)
+
+
 @contextlib.contextmanager
 def writer_of_mapped(m, flags, advice):
     """
@@ -598,8 +606,7 @@ def writer_of_mapped(m, flags, advice):
 
     pid = forked(writer)
     yield pid
-    expect(within(20, lambda: ended(pid)), "it hangs")
-    os.waitpid(pid, 0)
+    over(pid)
 
 
 ADVICE = (mmap.MADV_RANDOM, mmap.MADV_NORMAL)  # in the foreground, and in the background
@@ -624,6 +631,66 @@ def test_fault_xfs():
             with writer_of_mapped(m, 0, advice) as pid:
                 expect(not within(1, lambda pid=pid: ended(pid)), "it did not wait")
                 m.abort()
+
+
+@contextlib.contextmanager
+def aborted(m, slow):
+    """
+    What comes first needs the pages of a mount whose daemon is stopped; then what does
+    hangs until this one is aborted. Takes the children that do.
+    """
+    pids = []
+    stop(slow.daemon)
+    try:
+        yield pids
+        expect(within(10, lambda: waiting(slow) == len(pids)), "they do not read")
+    finally:
+        slow.daemon.send_signal(signal.SIGCONT)
+    expect(not within(1, lambda: any(ended(pid) for pid in pids)), "it did not wait")
+    m.abort()
+    over(*pids)
+
+
+def mapped(path, off=0, flags=os.O_RDONLY):
+    """A page of a file, which is read when it is needed."""
+    with opened(path, flags) as fd:
+        area = mmap.mmap(fd, PAGE, prot=mmap.PROT_READ | (mmap.PROT_WRITE if flags else 0),
+                         offset=off)
+    area.madvise(mmap.MADV_RANDOM)
+    return area
+
+
+@test("two tasks that have the lower file locked whose pages the other one needs, on XFS")
+def test_fault_crossed():
+    files = {"f": pattern(2 * PAGE), "g": pattern(2 * PAGE)}
+    with contextlib.ExitStack() as stack:
+        m = stack.enter_context(Mount(files, lower=stack.enter_context(small_xfs())))
+        slow = stack.enter_context(Mount({"h": bytes(64 * PAGE)}, offer=False))
+        first = [mapped(slow.path("h"), off) for off in (0, 32 * PAGE)]
+        second = [mapped(m.path(name)) for name in "gf"]
+        fds = [stack.enter_context(opened(m.lower(name), os.O_WRONLY)) for name in "fg"]
+        with aborted(m, slow) as pids:
+            for fd, *buffers in zip(fds, first, second):
+                pids.append(forked(lambda ready, fd=fd, buffers=buffers:
+                                   (ready(), os.writev(fd, buffers))))
+
+
+@test("write-back of what a task needs that has the lower file locked, on XFS")
+def test_mkwrite():
+    with contextlib.ExitStack() as stack:
+        m = stack.enter_context(Mount({"f": bytes(2 * PAGE)},
+                                      lower=stack.enter_context(small_xfs())))
+        slow = stack.enter_context(Mount({"h": bytes(PAGE)}, offer=False))
+        first = mapped(slow.path("h"), flags=os.O_RDWR)
+        second = mapped(m.path(), flags=os.O_RDWR)
+        second[0] = 1
+        fd = stack.enter_context(opened(m.lower(), os.O_RDONLY))
+        with aborted(m, slow) as pids:
+            pids.append(forked(lambda ready: (ready(), os.readv(fd, [first, second]))))
+            expect(within(10, lambda: waiting(slow)), "it does not read")
+            flusher = forked(lambda ready: (ready(), fails(errno.ECONNABORTED, second.flush)))
+            expect(within(10, lambda: waiting(m)), "nothing is written back")
+        same(os.waitpid(flusher, 0)[1], 0, "the status of who waits for write-back")
 
 
 @test("RLIMIT_FSIZE of who writes holds")
@@ -851,6 +918,22 @@ def test_open_mode_passthrough():
         expect(within(10, cached), "not answered afterwards either")
 
 
+@test("mdcache: what is free, while a file that is open in passthrough is written")
+def test_statfs():
+    for name, offer in (("passed", False), ("f", True)):
+        with small_tmpfs(16 * MIB) as low, \
+                Mount({name: b""}, policy="mdcache", lower=low, offer=False) as m:
+            run("extfusectl", "bind", m.mnt, "mdcache", "--replace", "--ttl", "3600")
+            if offer:
+                same(m.ask(f"offer {m.conn} {PINS}/mdcache-maps/backing"), "ok", "offer")
+            with opened(m.path(name), os.O_WRONLY) as fd:
+                before = os.statvfs(m.mnt).f_bfree
+                same(os.statvfs(m.mnt).f_bfree, before, "free blocks")
+                os.write(fd, bytes(8 * MIB))
+                same(os.statvfs(m.mnt).f_bfree, os.statvfs(low).f_bfree, "free blocks")
+                expect(os.statvfs(m.mnt).f_bfree < before, "nothing was written")
+
+
 def random_mix(m, rounds, seed):
     """Operations on the file and on a model of it."""
     rng = random.Random(seed)
@@ -966,13 +1049,13 @@ def stop(daemon):
 def stuck_write(m, below):
     """Write-back under way to a lower file whose daemon is stopped: its task."""
     def writer(ready):
-        with opened(m.path(), os.O_RDWR) as fd, mmap.mmap(fd, 4 * MIB) as area:
+        with contextlib.suppress(OSError), opened(m.path(), os.O_RDWR) as fd, \
+                mmap.mmap(fd, 4 * MIB) as area:
             for off in range(0, 4 * MIB, PAGE):
                 area[off] = 1
             stop(below.daemon)
             ready()
-            with contextlib.suppress(OSError):
-                area.flush()
+            area.flush()
 
     pid = forked(writer)
     expect(within(10, lambda: waiting(m)), "nothing is under way")
@@ -989,8 +1072,7 @@ def ends(how):
     """The connection ends in some way while its write-back is stuck."""
     with slow_lower() as (m, below):
         pid = stuck_write(m, below)
-        how(m)
-        time.sleep(0.3)
+        how(m, pid)
         expect(run("lsmod").find("extfuse") >= 0, "no module")
         same(subprocess.run(["rmmod", "extfuse"], check=False,
                             stderr=subprocess.DEVNULL).returncode, 1, "rmmod")
@@ -1004,14 +1086,30 @@ def ends(how):
                "the binding stays")
 
 
+@test("a page that a task waits for, of such a lower file, is for the daemon")
+def test_stacked_page():
+    with slow_lower() as (m, _):
+        before = m.counts()
+        same(mapped(m.path())[0], 0, "content")
+        same(m.counts()[0], before[0] + 1, "READs that reached the daemon")
+
+
 @test("the connection is aborted while write-back is under way")
 def test_abort():
-    ends(Mount.abort)
+    def abort(m, pid):
+        m.abort()
+        expect(within(10, lambda: ended(pid)), "who waits for it is not told")
+
+    ends(abort)
 
 
 @test("the daemon is killed while write-back is under way")
 def test_kill():
-    ends(lambda m: m.daemon.kill())
+    def kill(m, _):
+        m.daemon.kill()
+        time.sleep(0.3)
+
+    ends(kill)
 
 
 @test("the mount is unbound while write-back is under way, and finishes")
