@@ -43,6 +43,9 @@
 char _license[] SEC("license") = "GPL";
 
 #define NSEC 1000000000ULL
+#define O_ACCMODE 03
+#define O_TRUNC 01000
+#define STATX_BASIC_STATS 0x7ff
 #define FOREVER (1ULL << 62)	/* 146 years */
 
 /*
@@ -70,6 +73,12 @@ __u64 lives[SLOTS];
  */
 __u8 notified[SLOTS];
 
+/*
+ * Connections on which a file was opened for writing in passthrough: what is free there
+ * changes without a request.
+ */
+__u8 filled[SLOTS];
+
 /* The epoch of a connection whose daemon never said that all names are obsolete, or 0. */
 #define FIRST_EPOCH 1
 
@@ -77,8 +86,8 @@ __u8 notified[SLOTS];
 enum { OTHER, MOVED, VICTIM, BEGUN };
 /* ... where VICTIM is a name's, or what else than the inode changes ... */
 enum { CHANGES_CONN = 1, CHANGES_CAPS = 2 };
-/* ... and whether an open is for writing, or what an ioctl is ... */
-enum { WRITES = MOVED, COMMAND = MOVED };
+/* ... and the flags of an open, or what an ioctl is ... */
+enum { OPEN_FLAGS = MOVED, COMMAND = MOVED };
 /* ... and for a question. */
 enum { STAMP, STAMP_ALL, MASK };
 
@@ -313,6 +322,11 @@ static __always_inline __u64 *node_life(__u64 conn, __u64 nodeid)
 static __always_inline __u8 *notified_in(__u64 conn, __u64 dir)
 {
 	return &notified[(mix(conn, dir) >> 48) & (SLOTS - 1)];
+}
+
+static __always_inline __u8 *filled_on(__u64 conn)
+{
+	return &filled[(mix(conn, 0) >> 48) & (SLOTS - 1)];
 }
 
 static __always_inline struct no_caps *no_caps_of(__u64 conn, __u64 nodeid)
@@ -630,6 +644,17 @@ static __always_inline __s64 vfs_validity(__u64 expires, __u64 vfs_expires)
 
 /* Attributes */
 
+/* FIFO, CHR, DIR, BLK, REG, LNK, SOCK */
+#define FILE_TYPES (1 << 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 12)
+
+/* What the module takes from a policy: fs/fuse may make something of more, or an error. */
+static __always_inline bool is_good(__u32 mode, __u64 size, __u32 atimensec, __u32 mtimensec,
+				    __u32 ctimensec)
+{
+	return (FILE_TYPES >> (mode >> 12 & 15) & 1) && (__s64)size >= 0 && atimensec < NSEC &&
+	       mtimensec < NSEC && ctimensec < NSEC;
+}
+
 static __always_inline __u64 attr_sum(__u64 head_sum, const struct fuse_attr *attr)
 {
 	const __u64 *word = (const __u64 *)attr;
@@ -745,7 +770,8 @@ static __always_inline void store_attr(const struct extfuse_req *req, __u64 node
 	__u64 now;
 
 	if (ACTIVE(stamp) || (!ttl && !req->ttl) || (nodeid & EXTFUSE_NODEID_UNCACHED) ||
-	    is_bypassed(req, nodeid))
+	    is_bypassed(req, nodeid) ||
+	    !is_good(attr->mode, attr->size, attr->atimensec, attr->mtimensec, attr->ctimensec))
 		return;
 	now = bpf_ktime_get_ns();
 	val.stamp = stamp;
@@ -771,6 +797,8 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 
 	if (uncached(req))
 		return EXTFUSE_PASS;
+	/* also for when the module does not take the answer */
+	req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
 	node_key(&key, req, req->nodeid);
 	valid = serve_attr(&key, &out->attr, &backed, NULL);
 	if (backed.id) {
@@ -780,10 +808,8 @@ int BPF_PROG(mdcache_getattr, struct extfuse_req *req, const struct fuse_getattr
 		else
 			refresh_attr(&backed, &out->attr);
 	}
-	if (valid < 0) {
-		req->cookie[STAMP] = node_stamp(req->conn, req->nodeid);
+	if (valid < 0)
 		return EXTFUSE_PASS;
-	}
 	if (valid) {
 		out->attr_valid = valid / NSEC;
 		out->attr_valid_nsec = valid % NSEC;
@@ -1084,6 +1110,9 @@ static __always_inline void handle_opened(const struct extfuse_req *req, __u64 n
 {
 	struct handle_key key = { .conn = req->conn, .nodeid = nodeid, .fh = fh };
 
+	/* only_read() does not ask for these */
+	if (!fh || fh == EXTFUSE_FH_NONE)
+		return;
 	if (!bpf_map_update_elem(&handles, &key, &writes, BPF_NOEXIST))
 		return;
 	key.nodeid = 0;
@@ -1411,15 +1440,17 @@ int BPF_PROG(mdcache_open, struct extfuse_req *req, const struct fuse_open_in *i
 	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
 	__u32 *id;
 
-	req->cookie[WRITES] = in->flags & 3 /* O_ACCMODE */;
-	if (in->flags & 01000 /* O_TRUNC */)
+	req->cookie[OPEN_FLAGS] = in->flags;
+	if (in->flags & O_TRUNC)
 		return change_node(req);
 	/* without default_permissions the daemon is who checks */
 	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS) || uncached(req))
 		return EXTFUSE_PASS;
 	id = bpf_map_lookup_elem(&backing, &key);
-	if (!id || (!*id && req->cookie[WRITES]))
+	if (!id || (!*id && (in->flags & O_ACCMODE)))
 		return EXTFUSE_PASS;
+	if (in->flags & O_ACCMODE)
+		*filled_on(req->conn) = 1;
 	out->fh = EXTFUSE_FH_NONE;
 	out->backing_id = *id;
 	out->open_flags = *id ? FOPEN_PASSTHROUGH : FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
@@ -1538,11 +1569,11 @@ static __always_inline bool names_trusted(struct extfuse_req *req)
 	       bpf_be64_to_cpu(is.word) == TRUSTED;
 }
 
-/* Keeps the reply to an xattr or readlink request. */
+/* Keeps the reply to an xattr or readlink request, until @expires or as store_data(). */
 static __always_inline int learn_data(struct extfuse_req *req, const struct data_key *key,
-				      int error)
+				      __u64 expires, int error)
 {
-	struct data_val val = { .stamp = req->cookie[STAMP] };
+	struct data_val val = { .stamp = req->cookie[STAMP], .expires = expires };
 
 	val.len = error ?: extfuse_reply_data(req, val.data, sizeof(val.data));
 	/* a question for the size alone, or too large a value */
@@ -1566,7 +1597,8 @@ static __always_inline int learn_data(struct extfuse_req *req, const struct data
  * counts when that is released: until it has ended, what it drops may be there.
  *
  * Something, not just the inode: to daemons that know files by name each link is another
- * one.
+ * one. They are everybody's, so nothing is kept where the daemon may tell users different
+ * things.
  */
 static __always_inline __u64 pages_stamp(const struct extfuse_req *req)
 {
@@ -1576,14 +1608,15 @@ static __always_inline __u64 pages_stamp(const struct extfuse_req *req)
 static __always_inline void pages_key(struct data_key *key, const struct extfuse_req *req)
 {
 	data_key(key, req, PAGES);
-	key->uid = 0;		/* they are everybody's */
+	key->uid = 0;
 	key->gid = 0;
 }
 
 /* 0 is what daemons give that have no handles: whose is it? */
 static __always_inline bool pages_count(const struct extfuse_req *req, __u64 fh)
 {
-	return req->ttl && fh && fh != EXTFUSE_FH_NONE;
+	return req->ttl && fh && fh != EXTFUSE_FH_NONE &&
+	       (req->flags & (EXTFUSE_REQ_DEFAULT_PERMISSIONS | EXTFUSE_REQ_OWNER_ONLY));
 }
 
 static __always_inline void pages_opened(struct extfuse_req *req, const struct fuse_open_out *out)
@@ -1593,8 +1626,9 @@ static __always_inline void pages_opened(struct extfuse_req *req, const struct f
 	struct data_key key;
 	__u64 stamp;
 
-	/* which drops nothing */
-	if (!pages_count(req, out->fh) || (out->open_flags & FOPEN_KEEP_CACHE))
+	/* ... which drops nothing, as do opens by the kernel itself, without flags, for ioctl() */
+	if (!pages_count(req, out->fh) || (out->open_flags & FOPEN_KEEP_CACHE) ||
+	    !req->cookie[OPEN_FLAGS])
 		return;
 	pages_key(&key, req);
 	stamp = pages_stamp(req);
@@ -1632,7 +1666,7 @@ int BPF_PROG(mdcache_release, struct extfuse_req *req, const struct fuse_release
 	/* before the daemon can give it again */
 	handle_closed(req, in->fh);
 	/* What was open for writing may be other than before, which the daemon wants to know. */
-	if (in->flags & 3 /* O_ACCMODE */)
+	if (in->flags & O_ACCMODE)
 		return change_node(req);
 	if (in->fh == EXTFUSE_FH_NONE && !(in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK))
 		return 0;
@@ -1644,6 +1678,13 @@ SEC("struct_ops/releasedir")
 int BPF_PROG(mdcache_releasedir, struct extfuse_req *req, const struct fuse_release_in *in)
 {
 	pages_released(req, in->fh);
+	return EXTFUSE_PASS;
+}
+
+SEC("struct_ops/opendir")
+int BPF_PROG(mdcache_opendir, struct extfuse_req *req, const struct fuse_open_in *in)
+{
+	req->cookie[OPEN_FLAGS] = in->flags;
 	return EXTFUSE_PASS;
 }
 
@@ -1662,11 +1703,12 @@ int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_
 		key.nodeid = req->cookie[OTHER];	/* see created() */
 	if (!error)
 		handle_opened(req, key.nodeid, out->fh,
-			      req->opcode != FUSE_OPEN || req->cookie[WRITES]);
+			      req->opcode != FUSE_OPEN || (req->cookie[OPEN_FLAGS] & O_ACCMODE));
 	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
 		/* what is cached of its attributes is not true any more */
 		bump(any_slot(req->conn), BEGIN - 1);
 		bump(node_slot(req->conn, key.nodeid), BEGIN - 1);
+		*filled_on(req->conn) = 1;
 		/* without room, the module still asks the daemon while it is open */
 		if (!backing_id_of(req, key.nodeid))
 			bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY);
@@ -1784,24 +1826,27 @@ int BPF_PROG(mdcache_xattr_done, struct extfuse_req *req, __u32 size, int error)
 	data_key(&key, req, one ? XATTR : XATTR_LIST);
 	if (one && extfuse_req_name_hash(req, 0, req->nodeid, &key.name))
 		return 0;
-	return learn_data(req, &key, error);
+	return learn_data(req, &key, 0, error);
 }
 
 SEC("struct_ops/link_target_done")
 int BPF_PROG(mdcache_link_target_done, struct extfuse_req *req, __u32 size, int error)
 {
 	struct data_key key;
+	__u64 expires;
 
 	check_handle(req, error);
 	if (error)
 		return 0;
+	expires = data_expires(req, false);
 	/* that moved the access time, as reading does: of what was known the target stays */
 	if (!req->ttl) {
+		bump(any_slot(req->conn), BEGIN - 1);
 		bump(node_slot(req->conn, req->nodeid), BEGIN - 1);
 		req->cookie[STAMP] += BEGIN - 1;
 	}
 	data_key(&key, req, LINK_TARGET);
-	return learn_data(req, &key, 0);
+	return expires ? learn_data(req, &key, expires, 0) : 0;
 }
 
 /* Only asked without default_permissions, so the key has the user. */
@@ -1842,8 +1887,8 @@ int BPF_PROG(mdcache_statfs, struct extfuse_req *req, struct fuse_statfs_out *ou
 
 	data_key(&key, req, STATFS);
 	req->cookie[STAMP] = READ_ONCE(*any_slot(req->conn));
-	if (uncached(req) || !load_data(&key, req->cookie[STAMP], &val) ||
-	    val.len != sizeof(*out))
+	if (uncached(req) || READ_ONCE(*filled_on(req->conn)) ||
+	    !load_data(&key, req->cookie[STAMP], &val) || val.len != sizeof(*out))
 		return EXTFUSE_PASS;
 	__builtin_memcpy(out, val.data, sizeof(*out));
 	return 0;
@@ -1891,10 +1936,14 @@ int BPF_PROG(mdcache_statx_done, struct extfuse_req *req, const struct fuse_stat
 	struct data_val val = { .stamp = req->cookie[STAMP], .len = sizeof(struct birth) };
 	struct birth *birth = (void *)val.data;
 	__u64 ttl = to_ns(out->attr_valid, out->attr_valid_nsec), now;
+	const struct fuse_statx *stat = &out->stat;
 	struct data_key key;
 
 	check_handle(req, error);
-	if (error || (!ttl && !req->ttl) || is_bypassed(req, req->nodeid))
+	if (error || (!ttl && !req->ttl) || is_bypassed(req, req->nodeid) ||
+	    (stat->mask & STATX_BASIC_STATS) != STATX_BASIC_STATS ||
+	    !is_good(stat->mode, stat->size, stat->atime.tv_nsec, stat->mtime.tv_nsec,
+		     stat->ctime.tv_nsec))
 		return 0;
 	now = bpf_ktime_get_ns();
 	val.expires = later(now, ttl > req->ttl ? ttl : req->ttl);
@@ -1988,6 +2037,9 @@ int BPF_PROG(mdcache_inval_inode, struct extfuse_req *req)
 {
 	bump(any_slot(req->conn), BEGIN - 1);
 	change_at_once(req->conn, req->nodeid);
+	/* as in change_permissions(): it may be about the mode of a directory */
+	if (!(req->flags & EXTFUSE_REQ_DEFAULT_PERMISSIONS))
+		bump(conn_slot(req->conn), BEGIN - 1);
 	return 0;
 }
 
@@ -2066,6 +2118,7 @@ struct extfuse_ops mdcache = {
 	.write = (void *)mdcache_write,
 	.statfs = (void *)mdcache_statfs,
 	.release = (void *)mdcache_release,
+	.opendir = (void *)mdcache_opendir,
 	.releasedir = (void *)mdcache_releasedir,
 	.fsync = (void *)mdcache_fsync,
 	.setxattr = (void *)mdcache_setxattr,

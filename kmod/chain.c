@@ -111,18 +111,23 @@ static bool may_stay(const struct extfuse_chain *old, const struct extfuse_membe
 	return true;
 }
 
-/* The new chain: members that stay, and new ones that have not begun. */
-static struct extfuse_chain *chain_build(const struct extfuse_chain *old,
+/*
+ * The new chain: members that stay, and new ones that have not begun. Nothing remembered
+ * may last longer than is allowed from now on.
+ */
+static struct extfuse_chain *chain_build(const struct extfuse_conn *conn,
 					 const struct extfuse_exchange *exchange)
 {
+	const struct extfuse_chain *old = extfuse_chain_of(conn);
 	struct extfuse_chain *chain = chain_alloc(exchange->gfp);
+	bool shorter = exchange->ttl < conn->ttl;
 	struct extfuse_member *member;
 	unsigned int i;
 
 	for (i = 0; chain && i < exchange->nr; i++) {
 		member = extfuse_chain_find(old, exchange->policies[i]);
-		if (member && may_stay(old, member, &exchange->policies[i + 1],
-				       exchange->nr - i - 1)) {
+		if (member && !(shorter && extfuse_ops_remember(member->ops)) &&
+		    may_stay(old, member, &exchange->policies[i + 1], exchange->nr - i - 1)) {
 			refcount_inc(&member->refs);
 		} else {
 			member = member_new(exchange->policies[i], exchange->gfp);
@@ -306,7 +311,7 @@ int extfuse_chain_exchange(struct extfuse_conn *conn, struct extfuse_exchange *e
 	int err;
 
 	exchange->refused = NULL;
-	new = chain_build(old, exchange);
+	new = chain_build(conn, exchange);
 	if (!new)
 		return -ENOMEM;
 	if (old) {

@@ -285,6 +285,8 @@ static u32 req_flags(const struct fuse_conn *fc)
 		flags |= EXTFUSE_REQ_DEFAULT_PERMISSIONS;
 	if (xf_conn_writeback_cache(fc))
 		flags |= EXTFUSE_REQ_WRITEBACK_CACHE;
+	if (!xf_conn_allow_other(fc))
+		flags |= EXTFUSE_REQ_OWNER_ONLY;
 	return flags;
 }
 

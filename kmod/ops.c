@@ -659,6 +659,9 @@ int extfuse_ctx_open_flags(const struct extfuse_ctx *ctx, u32 flags)
 		return -EINVAL;
 	if (out->open_flags & uncached)
 		return -EOPNOTSUPP;
+	/* else a directory that is open would be listed from its pages for good */
+	if ((flags & FOPEN_CACHE_DIR) && !xf_conn_auto_inval_data(ctx->conn->fc))
+		return -EOPNOTSUPP;
 	out->open_flags |= flags;
 	return 0;
 }

@@ -44,12 +44,15 @@
  * @EXTFUSE_REQ_BACKGROUND: sent in the background (readahead, write-back,
  *	asynchronous direct I/O, RELEASE); the callback runs under a spinlock.
  * @EXTFUSE_REQ_REPLY: set in reply callbacks.
+ * @EXTFUSE_REQ_OWNER_ONLY: mounted without allow_other, so all requests are of one user
+ *	and group (and of administrators where fuse's parameter allow_sys_admin_access is on).
  */
 enum extfuse_req_flags {
 	EXTFUSE_REQ_DEFAULT_PERMISSIONS	= 1 << 0,
 	EXTFUSE_REQ_WRITEBACK_CACHE	= 1 << 1,
 	EXTFUSE_REQ_BACKGROUND		= 1 << 2,
 	EXTFUSE_REQ_REPLY		= 1 << 3,
+	EXTFUSE_REQ_OWNER_ONLY		= 1 << 4,
 };
 
 /**

@@ -10,6 +10,8 @@ whose descriptions contain one of them. POLICY=NAME: instead of mdcache.
 
 import contextlib
 import ctypes
+import fcntl
+import json
 import mmap
 import os
 import struct
@@ -17,8 +19,8 @@ import threading
 import time
 
 from harness import (EXCHANGE, FOREVER, NOREPLACE, WHITEOUT, Mount, Skip, Task, Wrong, as_user,
-                     drop_caches, expect, libc, linkat, main, outcome, put, rename2, test,
-                     wait_until)
+                     drop_caches, expect, extfusectl, libc, linkat, main, outcome, put, rename2,
+                     test, wait_until)
 
 UID = 12345
 
@@ -985,6 +987,41 @@ def ttl_absolute(name, change, wait, seconds=3):
         os.close(fd)
 
 
+@test("times of a daemon that the kernel has to cut are not kept, and not held against mdcache")
+def cut_times():
+    with Mount() as m:
+        m.say("put /f text", "nsec /f 1000000000")
+        for _ in range(4):
+            if os.lstat(m("f")).st_mtime_ns % 10 ** 9 != 999999999:
+                raise Wrong("not cut")
+        stats = json.loads(extfusectl("stats", m.at, "--json"))
+        if any(op["bugs"] for conn in stats for op in conn["ops"]):
+            raise Wrong("counted as mistakes of the policy")
+
+
+@test("with a shorter validity than before nothing is left of the longer one")
+def ttl_shorter():
+    for ttl in (None, 0.001):
+        with Mount() as m:
+            m.say("put /f text", "handles 1 1")
+            m.warm("f", "absent")
+            settle(m, text, m("f"))
+            m.bind(ttl, "--replace")
+            m.say("put /f another", "put /absent text")
+            time.sleep(0.01)
+            m.agree("f", "absent")
+            expect("another", text, m("f"))
+
+
+@test("a link's target is kept as long as the daemon lets attributes be kept")
+def ttl_link_target():
+    with Mount(ttl=None, entry=FOREVER, attr=FOREVER) as m:
+        m.say("sym /l target")
+        for _ in range(2):
+            expect("target", os.readlink, m("l"))
+        m.costs_nothing(os.readlink, m("l"))
+
+
 @test("a name is kept for what is left of the daemon's validity")
 def ttl_absolute_name():
     ttl_absolute("f", ("touch /f",), 0.05)
@@ -1032,21 +1069,22 @@ def text(path):
 
 @test("with a longer validity given at bind, data and listings stay from open to open")
 def pages_kept():
-    with Mount() as m:
-        m.say("handles 1 1", "put /f one", "mkdir /d", "put /d/x text")
-        settle(m, text, m("f"))
-        settle(m, os.listdir, m("d"))
-        expect("one", text, m("f"))
-        expect(["x"], os.listdir, m("d"))
-        for what in (lambda: text(m("f")), lambda: os.listdir(m("d"))):
-            if fetched(m, what):
-                raise Wrong("not kept")
+    for options in ({}, {"shared": False, "others": False}):
+        with Mount(**options) as m:
+            m.say("handles 1 1", "put /f one", "mkdir /d", "put /d/x text")
+            settle(m, text, m("f"))
+            settle(m, os.listdir, m("d"))
+            expect("one", text, m("f"))
+            expect(["x"], os.listdir, m("d"))
+            for what in (lambda: text(m("f")), lambda: os.listdir(m("d"))):
+                if fetched(m, what):
+                    raise Wrong("not kept")
 
 
-@test("without one, and for daemons that do not number handles, they do not")
+@test("without one, for daemons that do not number handles or check permissions, they do not")
 def pages_dropped():
     for options, handles in (({"ttl": None, "entry": FOREVER, "attr": FOREVER}, "handles 1 1"),
-                             ({}, "handles 0 0")):
+                             ({}, "handles 0 0"), ({"shared": False}, "handles 1 1")):
         with Mount(**options) as m:
             m.say(handles, "put /f one", "mkdir /d")
             for _ in range(4):
@@ -1104,6 +1142,47 @@ def pages_of_two_opens():
             m.say(change)
             expect(wanted, look, path)
             os.close(fd)
+
+
+@test("what an ioctl() opens drops nothing, so that it does not make them younger")
+def pages_of_ioctl():
+    with Mount() as m:
+        m.say("handles 1 1", "put /f one")
+        fd = os.open(m("f"), os.O_RDONLY)
+        for _ in range(2):  # the second is answered
+            expect("ENOTTY", get_flags, fd)
+        settle(m, text, m("f"))
+        m.say("put /f two")
+        os.mkdir(m("other"))  # what was kept does not count any more
+        expect("ENOTTY", get_flags, fd)
+        expect("two", text, m("f"))
+        os.close(fd)
+
+
+def get_flags(fd):
+    return fcntl.ioctl(fd, 0x80086601, bytes(8))  # FS_IOC_GETFLAGS
+
+
+@test("a directory that stays open is not listed from pages for good")
+def pages_of_open_directory():
+    with Mount("--no-auto-inval") as m:
+        m.say("handles 1 1", "mkdir /d", "put /d/x text")
+        fd = os.open(m("d"), os.O_RDONLY | os.O_DIRECTORY)
+        for wanted in (False, True):
+            for _ in range(2):
+                expect(wanted, lambda: b"appears" in raw_listing(fd))
+            m.say("put /d/appears text", "inval /d -1 0")
+        os.close(fd)
+
+
+def raw_listing(fd):
+    """From the beginning, without the fstat() of fdopendir(), after which it is not cached."""
+    buf, size, found = ctypes.create_string_buffer(4096), 1, b""
+    os.lseek(fd, 0, os.SEEK_SET)
+    while size > 0:
+        size = libc.syscall(ctypes.c_long(217), fd, buf, 4096)  # getdents64
+        found += buf.raw[:max(size, 0)]
+    return found
 
 
 # --- the daemon's notifications ---
@@ -1343,6 +1422,18 @@ def users_closed():
         as_user(UID, os.lstat, m("d/f"))
         os.chown(m("d"), 0, 0)
         expect("EACCES", as_user, UID, os.lstat, m("d/f"))
+
+
+@test("without default_permissions, a directory that the daemon says it closed is closed")
+def users_closed_behind():
+    with Mount(shared=False) as m:
+        m.say("checks 1", "mkdir /d", "put /d/f text")
+        for _ in range(3):
+            as_user(UID, os.lstat, m("d/f"))
+            expect("ENOENT", as_user, UID, os.lstat, m("d/absent"))
+        m.say("mode /d 700", "inval /d -1 0")
+        expect("EACCES", as_user, UID, os.lstat, m("d/f"))
+        expect("EACCES", as_user, UID, os.lstat, m("d/absent"))
 
 
 @test("trusted.* attributes of a daemon that tells root alone")

@@ -122,9 +122,11 @@ class Mount:
     daemon's own validity is @entry, @attr and @negative seconds."""
 
     def __init__(self, *options, ttl=FOREVER, entry=0, attr=0, negative=-1, bind=True,
-                 shared=True):
+                 shared=True, others=True):
         self.at = tempfile.mkdtemp(prefix="coherence.")
-        options = list(options) + ["-o", "allow_other"]
+        options = list(options)
+        if others:
+            options += ["-o", "allow_other"]
         if shared:
             options += ["-o", "default_permissions"]
         self.daemon = subprocess.Popen([HERE + "/scripted", *options, self.at],
@@ -152,8 +154,9 @@ class Mount:
             self.daemon.wait()
         os.rmdir(self.at)
 
-    def bind(self, ttl=FOREVER):
-        extfusectl("bind", self.at, POLICY, *(["--ttl", str(ttl)] if ttl is not None else []))
+    def bind(self, ttl=FOREVER, *options):
+        extfusectl("bind", self.at, POLICY, *options,
+                   *(["--ttl", str(ttl)] if ttl is not None else []))
 
     def later(self, verb, *args):
         """A function that has extfusectl do it, without starting a process: that

@@ -14,7 +14,7 @@
  *   put PATH TEXT, mode PATH OCTAL, touch PATH, mkdir PATH, rm PATH, mv PATH PATH,
  *   ln PATH PATH, sym PATH TARGET, retarget PATH TARGET, setx PATH NAME VALUE,
  *   rmx PATH NAME, many DIR N (files 0, 1... of four bytes),
- *   blocks N (free blocks of statfs)
+ *   blocks N (free blocks of statfs), nsec PATH N (of the time of modification)
  *
  * Notifications; the answer comes when libfuse has returned:
  *   inval PATH OFF LEN, entry DIR NAME, expire DIR NAME, delete DIR NAME NODEID,
@@ -92,7 +92,7 @@ static double entry_ttl, attr_ttl, negative_ttl = -1;
 static uint64_t free_blocks = 1000;
 static uint64_t next_handle, handle_step;
 static long refused = -1;
-static bool checks, caller, writeback;
+static bool checks, caller, writeback, no_auto_inval;
 static int reuse;
 
 enum { IDLE, ARMED, HELD, RELEASED };
@@ -438,6 +438,8 @@ static void op_init(void *data, struct fuse_conn_info *conn)
 {
 	if (writeback)
 		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
+	if (no_auto_inval)
+		conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
 	conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
 	conn->want &= ~FUSE_CAP_READDIRPLUS_AUTO;
 }
@@ -1162,6 +1164,8 @@ static const char *tree_command(char **w, int nr, char *out, size_t size)
 	} else if (!strcmp(w[0], "mode") && nr == 3) {
 		n->st.st_mode = (n->st.st_mode & S_IFMT) | strtoul(w[2], NULL, 8);
 		node_changed(n, false);
+	} else if (!strcmp(w[0], "nsec") && nr == 3) {
+		n->st.st_mtim.tv_nsec = strtol(w[2], NULL, 10);
 	} else if (!strcmp(w[0], "many") && nr == 3) {
 		make_many(n, strtoul(w[2], NULL, 10));
 	} else if (!strcmp(w[0], "touch")) {
@@ -1381,6 +1385,8 @@ int main(int argc, char **argv)
 	for (i = 1; i < argc - 1; i++) {
 		if (!strcmp(argv[i], "--writeback"))
 			writeback = true;
+		else if (!strcmp(argv[i], "--no-auto-inval"))
+			no_auto_inval = true;
 		else
 			fuse_opt_add_arg(&args, argv[i]);
 	}
