@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * deny: names that match one of the "patterns" ('*': any bytes, '?': one; 63 bytes and a NUL)
- * are not found (ENOENT) or made (EACCES), though listed. The "users" in the other map get
- * EACCES for what reaches the daemon, which is not what the kernel knows or has open.
+ * are not found (ENOENT) or made (EACCES), though listed. "users" get EACCES for what reaches
+ * the daemon, which is not what the kernel knows or has open. Names have up to 255 bytes.
  */
 #include "extfuse.bpf.h"
 char _license[] SEC("license") = "GPL";
@@ -63,17 +63,17 @@ static __noinline int check(struct extfuse_req *req, int which)
 	if (bpf_map_lookup_elem(&users, &(__u32){ req->uid }))
 		return -EACCES;
 	if (which < 0 || extfuse_req_name(req, which, m.name, sizeof(m.name) - 1) <= 0)
-		return EXTFUSE_PASS;
+		return which < 0 ? EXTFUSE_PASS : -ENAMETOOLONG;
 	bpf_for_each_map_elem(&patterns, compare, &m, 0);
 	return !m.hit ? EXTFUSE_PASS : req->opcode == FUSE_LOOKUP ? -ENOENT : -EACCES;
 }
 
-#define FOR_EACH(DO) DO(lookup, 0) DO(create, 0) DO(mknod, 0) DO(mkdir, 0) DO(symlink, 0) \
-	DO(link, 0) DO(rename, 1) DO(unlink, -1) DO(rmdir, -1) DO(getattr, -1) DO(setattr, -1) \
-	DO(open, -1) DO(opendir, -1) DO(readlink, -1) DO(getxattr, -1) DO(setxattr, -1)
+#define FOR_EACH(DO) DO(lookup, 0) DO(create, 0) DO(mknod, 0) DO(mkdir, 0) DO(symlink, 0)	\
+	DO(link, 0) DO(rename, 1) DO(unlink, -1) DO(rmdir, -1) DO(getattr, -1) DO(setattr, -1)	\
+	DO(open, -1) DO(opendir, -1) DO(readlink, -1) DO(statfs, -1) DO(statx, -1) DO(access, -1) \
+	DO(tmpfile, -1) DO(getxattr, -1) DO(setxattr, -1) DO(listxattr, -1) DO(removexattr, -1)
 #define PROGRAM(op, which) SEC("struct_ops/" #op)				\
 int BPF_PROG(deny_##op, struct extfuse_req *req) { return check(req, which); }
 #define MEMBER(op, which) .op = (void *)deny_##op,
 FOR_EACH(PROGRAM)
-SEC(".struct_ops.link")
-struct extfuse_ops deny = { FOR_EACH(MEMBER) .name = "deny" };
+SEC(".struct_ops.link") struct extfuse_ops deny = { FOR_EACH(MEMBER) .name = "deny" };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * readonly: a mount on which nothing can be changed, by nobody, from now on.
+ * readonly: a mount on which nothing can be opened for writing or changed, by nobody.
  *
- * Other than with a remount, files that are open for writing stay open, and writing
- * to them fails with EROFS from the bind on, unless they are open in passthrough. What the
- * page cache holds already is not written back then either, and fsync(2) says so. In a
+ * Other than with a remount, files that are open for writing stay open, and writing to them
+ * fails with EROFS from the bind on. Not what reaches the page cache by other ways, mappings
+ * and the write-back cache, for there is nobody left to tell: it is written back as ever.
+ * Nor does anybody ask about files that are open in passthrough. In a
  * chain it comes before policies that answer opens and writes, such as mdcache.
  *
  *   extfusectl policy load readonly && extfusectl bind /mnt readonly

@@ -160,6 +160,7 @@ hides()
 		fails "Permission denied" mv "$mnt/file" "$mnt/file.key" &&
 		fails "Permission denied" ln -s x "$mnt/x.key" &&
 		fails "Permission denied" ln "$mnt/file" "$mnt/y.key" || return
+	fails "too long" stat "$mnt/$(printf 'n%.0s' {1..300}).key" || return
 	for name in abcxz abcxxzz axc-x-x-z; do
 		fails "Permission denied" touch "$mnt/$name" || return
 	done
@@ -176,7 +177,8 @@ keeps_out()
 	bpftool map update pinned $maps/deny-maps/users key $(bytes 1000 4) value 1 || return
 	fails "Permission denied" as_user cat "$mnt/file" &&
 		fails "Permission denied" as_user ls "$mnt" &&
-		fails "Permission denied" as_user touch "$mnt/new" && cat "$mnt/file" >/dev/null || return
+		fails "Permission denied" as_user touch "$mnt/new" &&
+		fails "Permission denied" as_user stat -f "$mnt" && cat "$mnt/file" >/dev/null || return
 	# shellcheck disable=SC2046
 	bpftool map delete pinned $maps/deny-maps/users key $(bytes 1000 4)
 	as_user cat "$mnt/file" >/dev/null
