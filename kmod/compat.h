@@ -23,22 +23,7 @@ static inline int extfuse_inode_state(struct inode *inode)
 #endif
 }
 
-/*
- * The task that has a locked inode exclusively; NULL if it is shared, or cannot be told yet.
- * The two lowest bits are flags, the first one for readers.
- */
-static inline struct task_struct *extfuse_inode_owner(const struct inode *inode)
-{
-#ifdef CONFIG_PREEMPT_RT
-	return NULL;
-#else
-	unsigned long owner = atomic_long_read(&inode->i_rwsem.owner);
-
-	return owner & 1 ? NULL : (struct task_struct *)(owner & ~3UL);
-#endif
-}
-
-/* Of a locked inode: if it may be readers who have it. */
+/* Of a locked inode: if it may be readers who have it, which the lowest bit says. */
 static inline bool extfuse_inode_is_shared(const struct inode *inode)
 {
 #ifdef CONFIG_PREEMPT_RT

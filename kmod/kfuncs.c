@@ -299,19 +299,17 @@ __bpf_kfunc int extfuse_backing_getattr(struct extfuse_req *req, u32 backing_id,
  * Takes effect if the callback then returns 0: the module reads from the file what
  * the kernel asked for, as a daemon would with pread() on the registered
  * descriptor, with the credentials of whoever opened it. Bytes up to the end of
- * the file are the reply, or its error. A request that comes with O_DIRECT is read
- * without the lower page cache, where the lower file can and its alignment is met.
+ * the file are the reply, or its error. Direct I/O is read without the lower page cache,
+ * where the lower file can and its alignment is met.
  * The reply callback (read_done) runs afterwards, as for a request that was passed.
  *
- * A request that cannot be begun goes to the daemon after all: for want of memory, or
- * one for the page cache that a task waits for while the file's inode is locked (by readers,
- * if it is a WRITE), or may be below, on FUSE or another stacked file system.
+ * A request that cannot be begun goes to the daemon after all, for want of memory. If the
+ * connection is aborted meanwhile what is for the page cache ends with ECONNABORTED.
  *
  * Context: any; only notes the file.
  * Return: 0; -ENOENT if the id is not (or no longer) registered, -EBADF if the file
- * is not open for reading, -ELOOP if it is on this very connection, -EDEADLK if the
- * page cache asks for a task that has the file's inode locked: one that writes to the
- * file what it has mapped; -EINVAL for other requests.
+ * is not open for reading, -ELOOP if it is on this very connection, -EINVAL for other
+ * requests.
  */
 __bpf_kfunc int extfuse_backing_read(struct extfuse_req *req, u32 backing_id)
 {
@@ -331,8 +329,8 @@ __bpf_kfunc int extfuse_backing_read(struct extfuse_req *req, u32 backing_id)
  * own, and with FUSE_WRITE_KILL_SUIDGID set-user-ID and set-group-ID go. The reply
  * is the number of bytes written, or the error if there were none; write-back and
  * asynchronous writes, of which nobody sees the number, get the error also if
- * there were some. If the connection is aborted meanwhile write-back ends with
- * ECONNABORTED, whether or not it has been carried out then.
+ * there were some. A write from the page cache by a task goes to the daemon while readers
+ * share the lock of the file's inode, too.
  *
  * Context: any; only notes the file.
  * Return: as for extfuse_backing_read(), with writing for reading.

@@ -4,14 +4,14 @@
  *
  * The policy's callback only names the file, by its backing id. Once nothing of the
  * policy's is held any more the module reads into the request's pages, or writes
- * from them: in the requesting task where there is one, otherwise from a work queue.
+ * from them: in the requesting task or from a work queue.
  * To the rest of fs/fuse it looks as if the daemon had used pread() or pwrite() on
  * the descriptor that it registered.
  *
  * A request under way here is on none of fs/fuse's lists, so that aborting the connection
- * does not end it; whoever carries it out does, once. Write-back on the work queue has all
- * it needs for itself, though, and is ended by lower_watch within a second of the abort:
- * what it waits for may be a task that waits for its pages.
+ * does not end it; whoever carries it out does, once. What the work queue does for the page
+ * cache has all it needs for itself, though, and is ended by lower_watch within a second
+ * of the abort: what it waits for may be a task that waits for its pages.
  */
 #include <linux/bvec.h>
 #include <linux/cred.h>
@@ -51,6 +51,7 @@ struct transfer {
 	struct kiocb iocb;
 	const struct fuse_args *args;
 	bool write;
+	bool zero;		/* what is not filled */
 	bool pages;		/* or one buffer of the kernel's */
 	u32 size;
 	unsigned int nr_pages;
@@ -110,7 +111,7 @@ static bool same_type(const struct extfuse_conn *conn, const struct file *file)
 	return file_inode(file)->i_sb->s_type == conn->sb->s_type;
 }
 
-/* There may be FUSE below: see extfuse_lower_foreground(). */
+/* There may be FUSE below. */
 static bool is_stacked(const struct extfuse_conn *conn, const struct file *file)
 {
 	return same_type(conn, file) || file_inode(file)->i_sb->s_stack_depth;
@@ -122,21 +123,13 @@ static bool for_page_cache(const struct fuse_args *args)
 				xf_args_page_zeroing(args);
 }
 
-/*
- * May who waits for the page cache have the lower inode locked, or whoever has it wait,
- * and not be killed, for pages that are locked for the request? The latter only reads the
- * lower file. What is below a stacked one nobody knows.
- */
-static bool may_deadlock(const struct extfuse_conn *conn, const struct fuse_args *args,
-			 const struct file *file)
+/* Readers of the lower file may read into a mapping of the pages, which are locked. */
+static bool may_deadlock(const struct fuse_args *args, const struct file *file)
 {
 	struct inode *inode = file_inode(file);
 
-	if (!for_page_cache(args))
-		return false;
-	if (is_write(args))
-		return inode_is_locked(inode) && extfuse_inode_is_shared(inode);
-	return inode_is_locked(inode) || is_stacked(conn, file);
+	return is_write(args) && for_page_cache(args) && inode_is_locked(inode) &&
+	       extfuse_inode_is_shared(inode);
 }
 
 static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
@@ -151,9 +144,6 @@ static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
 		return -EINVAL;
 	if (is_write(ctx->args) ? !file->f_op->write_iter : !file->f_op->read_iter)
 		return -EINVAL;
-	if (!is_write(ctx->args) && for_page_cache(ctx->args) &&
-	    inode_is_locked(file_inode(file)) && extfuse_inode_owner(file_inode(file)) == current)
-		return -EDEADLK;
 	/* what is stacked too high cannot be registered in the first place */
 	if (same_type(ctx->conn, file) && xf_mount_fc(fm) == ctx->conn->fc)
 		return -ELOOP;
@@ -203,7 +193,8 @@ static void set_flags(struct transfer *t, const struct fuse_args *args, bool bac
 	const struct fuse_read_in *read = xf_args_in(args, 0)->value;
 	u32 flags = t->write ? write->flags : read->flags;
 
-	if ((flags & O_DIRECT) && (t->iocb.ki_filp->f_mode & FMODE_CAN_ODIRECT))
+	if ((flags & O_DIRECT) && !for_page_cache(args) &&
+	    (t->iocb.ki_filp->f_mode & FMODE_CAN_ODIRECT))
 		t->iocb.ki_flags |= IOCB_DIRECT;
 	if (!t->write)
 		return;
@@ -224,6 +215,7 @@ static void transfer_init(struct transfer *t, const struct fuse_args *args, stru
 
 	t->args = args;
 	t->write = is_write(args);
+	t->zero = !t->write && xf_args_page_zeroing(args);
 	t->pages = in_pages(args);
 	t->size = size_of(args);
 	t->nr_pages = t->pages ? xf_args_num_pages(args) : 0;
@@ -290,7 +282,7 @@ static bool take_pages(struct transfer *t)
 {
 	unsigned int i;
 
-	if (!t->write || !for_page_cache(t->args) || t->room < t->nr_pages || !next_part(t, 0))
+	if (!for_page_cache(t->args) || t->room < t->nr_pages || !next_part(t, 0))
 		return false;
 	for (i = 0; i < t->nr; i++)
 		get_page(t->bvec[i].bv_page);
@@ -387,9 +379,9 @@ static ssize_t transfer(struct transfer *t, bool background)
 		if (part < t->len)
 			break;
 	}
-	if (err && (!done || (t->write ? background : xf_args_page_zeroing(t->args))))
+	if (err && (!done || (t->write ? background : t->zero)))
 		return err <= -512 ? -EINTR : err;
-	if (!t->write && done < t->size && xf_args_page_zeroing(t->args))
+	if (t->zero && done < t->size)
 		zero_rest(t, done, part);
 	return done;
 }
@@ -603,13 +595,15 @@ bool extfuse_lower_queue(struct extfuse_ctx *ctx, struct fuse_req *req)
  * @ctx: the request, whose callback named the file
  * @req: the same
  *
- * In the task itself; from the work queue if the lower file is on FUSE too, or on
- * what is stacked on something: the task may hold locks of the upper inode that are
- * of the same classes as those to come. So would it be if the daemon did it.
+ * In the task itself; from the work queue, as if the daemon did it,
  *
- * For the page cache not while the lower inode is locked, by this task or by one that may
- * wait for this one's pages: no signal or abort would end that. Who locks it from now on is
- * in the way of a write alone.
+ * - if the lower file is on FUSE too, or on what is stacked on something: the task may hold
+ *   locks of the upper inode that are of the same classes as those to come;
+ * - a READ for the page cache, which may come in a page fault of a task that has the
+ *   lower inode locked, and with the upper mapping's invalidate_lock.
+ *
+ * A WRITE for the page cache is passed while readers share the lower inode's lock. One that
+ * comes now and then needs one of its pages still is in its way.
  *
  * Context: process context, may sleep; the caller holds references to the binding.
  * Return: EXTFUSE_PASS if it could not be begun, 0 or -errno if it is done and is to
@@ -619,9 +613,10 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
 {
 	int ret;
 
-	if (may_deadlock(ctx->conn, ctx->args, ctx->lower)) {
+	if (may_deadlock(ctx->args, ctx->lower)) {
 		ret = EXTFUSE_PASS;
-	} else if (is_stacked(ctx->conn, ctx->lower)) {
+	} else if (is_stacked(ctx->conn, ctx->lower) ||
+		   (!is_write(ctx->args) && for_page_cache(ctx->args))) {
 		if (queue_lower(ctx, req, true))
 			return EXTFUSE_LOWER;
 		ret = EXTFUSE_PASS;

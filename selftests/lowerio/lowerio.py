@@ -1086,12 +1086,16 @@ def ends(how):
                "the binding stays")
 
 
-@test("a page that a task waits for, of such a lower file, is for the daemon")
-def test_stacked_page():
-    with slow_lower() as (m, _):
-        before = m.counts()
-        same(mapped(m.path())[0], 0, "content")
-        same(m.counts()[0], before[0] + 1, "READs that reached the daemon")
+@test("the connection is aborted while a page is read")
+def test_abort_read():
+    with slow_lower() as (m, below):
+        area = mapped(m.path())
+        stop(below.daemon)
+        pid = forked(lambda ready: (ready(), area[0]))
+        expect(within(10, lambda: waiting(m)), "nothing waits")
+        m.abort()
+        expect(within(10, lambda: ended(pid)), "who waits for it is not told")
+        same(os.waitpid(pid, 0)[1] & 0x7f, signal.SIGBUS, "the signal that the child gets")
 
 
 @test("the connection is aborted while write-back is under way")
