@@ -47,8 +47,8 @@ struct extfuse_conn {
 	struct delayed_work complete_work;
 
 	struct workqueue_struct *lower_wq;
-	spinlock_t lower_lock;		/* protects lower_writes */
-	struct list_head lower_writes;	/* that an abort ends, see lower.c */
+	spinlock_t lower_lock;		/* protects lower_exposed */
+	struct list_head lower_exposed;	/* that an abort ends, see lower.c */
 	struct delayed_work lower_watch;
 
 	refcount_t refs;

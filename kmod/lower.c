@@ -33,7 +33,7 @@ struct lower_work {
 	struct fuse_req *req;
 	struct file *file;
 	bool foreground;	/* a task waits for it */
-	/* on the binding's lower_writes, under its lower_lock: an abort may end @req */
+	/* on the binding's lower_exposed, under its lower_lock: an abort may end @req */
 	struct list_head entry;
 };
 
@@ -119,8 +119,8 @@ static bool is_stacked(const struct extfuse_conn *conn, const struct file *file)
 
 static bool for_page_cache(const struct fuse_args *args)
 {
-	return is_write(args) ? in_pages(args) && !xf_args_user_pages(args) :
-				xf_args_page_zeroing(args);
+	return in_pages(args) && (is_write(args) ? !xf_args_user_pages(args) :
+						   xf_args_page_zeroing(args));
 }
 
 /* Readers of the lower file may read into a mapping of the pages, which are locked. */
@@ -415,7 +415,7 @@ static void expose(struct lower_work *lower)
 	struct extfuse_conn *conn = lower->conn;
 
 	spin_lock(&conn->lower_lock);
-	list_add_tail(&lower->entry, &conn->lower_writes);
+	list_add_tail(&lower->entry, &conn->lower_exposed);
 	spin_unlock(&conn->lower_lock);
 	queue_delayed_work(extfuse_complete_wq, &conn->lower_watch, HZ);
 }
@@ -535,8 +535,8 @@ static void watch(struct work_struct *work)
 	bool foreground;
 
 	spin_lock(&conn->lower_lock);
-	while (!list_empty(&conn->lower_writes) && !xf_fiq_connected(conn->fiq)) {
-		lower = list_first_entry(&conn->lower_writes, struct lower_work, entry);
+	while (!list_empty(&conn->lower_exposed) && !xf_fiq_connected(conn->fiq)) {
+		lower = list_first_entry(&conn->lower_exposed, struct lower_work, entry);
 		list_del_init(&lower->entry);
 		req = lower->req;
 		foreground = lower->foreground;
@@ -545,7 +545,7 @@ static void watch(struct work_struct *work)
 		extfuse_end_request(req, -ECONNABORTED);
 		spin_lock(&conn->lower_lock);
 	}
-	if (!list_empty(&conn->lower_writes))
+	if (!list_empty(&conn->lower_exposed))
 		queue_delayed_work(extfuse_complete_wq, &conn->lower_watch, HZ);
 	spin_unlock(&conn->lower_lock);
 }
@@ -640,7 +640,7 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
 int extfuse_lower_conn_init(struct extfuse_conn *conn)
 {
 	spin_lock_init(&conn->lower_lock);
-	INIT_LIST_HEAD(&conn->lower_writes);
+	INIT_LIST_HEAD(&conn->lower_exposed);
 	INIT_DELAYED_WORK(&conn->lower_watch, watch);
 	conn->lower_wq = alloc_workqueue("extfuse-lower/%llu", WQ_UNBOUND, 0, conn->id);
 	return conn->lower_wq ? 0 : -ENOMEM;
