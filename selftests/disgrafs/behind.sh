@@ -235,20 +235,32 @@ while_away()
 	done
 }
 
-# Whoever owns LOWER puts something else in the place of .disgrafs: nothing is done there.
+# Where the threads of a daemon are that does not end, which then does.
+give_up_on()
+{
+	local thread
+
+	for thread in /proc/"$1"/task/*; do
+		ktap_print_msg "$(cat "$thread/comm" "$thread/wchan" "$thread/syscall" | tr '\n' ' ')"
+	done
+	kill -KILL "$1"
+	return 1
+}
+
+# Whoever owns LOWER puts something else in the place of .disgrafs: nothing is done there. In
+# one step, for where nothing is the daemon would make an index.
 elsewhere()
 {
 	local status change
 
 	mkdir -p "$dir/elsewhere"
-	for change in 'ln -s "$0/elsewhere" .disgrafs' 'mkdir .disgrafs && mkfifo .disgrafs/ended' \
-		'mkdir .disgrafs && touch .disgrafs/ended && chown -R 65534 .disgrafs'; do
-		mv "$low/.disgrafs" "$dir/own" && (cd "$low" && sh -c "$change" "$dir") &&
-			touch -c -d @1 "$low/.disgrafs/ended" || return
+	for change in 'ln -s "$PWD/elsewhere" own' 'mkdir own && mkfifo own/ended' \
+		'mkdir own && touch own/ended && chown -R 65534 own'; do
+		(cd "$dir" && sh -c "$change") && touch -c -d @1 "$dir/own/ended" &&
+			mv --exchange -T "$dir/own" "$low/.disgrafs" || return
 		umount "$mnt" && within 20 over $daemon
 		status=$?
-		# Whoever waits for a reader has one.
-		[ $status = 0 ] || timeout 5 cat "$low/.disgrafs/ended"
+		[ $status = 0 ] || give_up_on "$daemon"
 		wait "$daemon" || status=1
 		[ $status = 0 ] && is "" ls "$dir/elsewhere" || return
 		[ ! -f "$low/.disgrafs/ended" ] || is 1 stat -c %Y "$low/.disgrafs/ended" || return
