@@ -37,15 +37,14 @@
  * its content and key, and is not there if that is wrong.
  */
 #include <bpf/bpf_endian.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
 
 #include "extfuse.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
 #define NSEC 1000000000ULL
-#define O_ACCMODE 03
-#define O_TRUNC 01000
-#define STATX_BASIC_STATS 0x7ff
 #define FOREVER (1ULL << 62)	/* 146 years */
 
 /*
@@ -1692,6 +1691,7 @@ SEC("struct_ops/open_done")
 int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_out *out, int error)
 {
 	struct extfuse_node_key key = { .conn = req->conn, .nodeid = req->nodeid };
+	bool writes = req->opcode != FUSE_OPEN || (req->cookie[OPEN_FLAGS] & O_ACCMODE);
 	__u8 one = 1;
 
 	check_handle(req, error);
@@ -1702,13 +1702,13 @@ int BPF_PROG(mdcache_open_done, struct extfuse_req *req, const struct fuse_open_
 	if (req->opcode != FUSE_OPEN)
 		key.nodeid = req->cookie[OTHER];	/* see created() */
 	if (!error)
-		handle_opened(req, key.nodeid, out->fh,
-			      req->opcode != FUSE_OPEN || (req->cookie[OPEN_FLAGS] & O_ACCMODE));
+		handle_opened(req, key.nodeid, out->fh, writes);
 	if (!error && (out->open_flags & FOPEN_PASSTHROUGH)) {
 		/* what is cached of its attributes is not true any more */
 		bump(any_slot(req->conn), BEGIN - 1);
 		bump(node_slot(req->conn, key.nodeid), BEGIN - 1);
-		*filled_on(req->conn) = 1;
+		if (writes)
+			*filled_on(req->conn) = 1;
 		/* without room, the module still asks the daemon while it is open */
 		if (!backing_id_of(req, key.nodeid))
 			bpf_map_update_elem(&bypassed, &key, &one, BPF_ANY);

@@ -10,12 +10,12 @@
  *
  *   extfusectl policy load readonly && extfusectl bind /mnt readonly
  */
+#include <linux/fcntl.h>
+
 #include "extfuse.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
-#define O_ACCMODE 03
-#define O_TRUNC 01000
 #define W_OK 2
 
 /* Requests that always change something. */
