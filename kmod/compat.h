@@ -23,16 +23,6 @@ static inline int extfuse_inode_state(struct inode *inode)
 #endif
 }
 
-/* Of a locked inode: if it may be readers who have it, which the lowest bit says. */
-static inline bool extfuse_inode_is_shared(const struct inode *inode)
-{
-#ifdef CONFIG_PREEMPT_RT
-	return true;
-#else
-	return atomic_long_read(&inode->i_rwsem.owner) & 1;
-#endif
-}
-
 /* Others in the place of those that override_creds() took, which may hold them. */
 static inline void extfuse_switch_creds(const struct cred *cred)
 {

@@ -123,13 +123,22 @@ static bool for_page_cache(const struct fuse_args *args)
 						   xf_args_page_zeroing(args));
 }
 
-/* Readers of the lower file may read into a mapping of the pages, which are locked. */
-static bool may_deadlock(const struct fuse_args *args, const struct file *file)
+/*
+ * Whether a task that has the lower inode locked may have to wait, in a page fault, for the
+ * end of the request, or the request come in such a fault. fs/fuse keeps a page of a WRITE
+ * locked if not all of it is valid.
+ */
+static bool others_may_wait(const struct fuse_args *args)
 {
-	struct inode *inode = file_inode(file);
+	unsigned int i, offset;
 
-	return is_write(args) && for_page_cache(args) && inode_is_locked(inode) &&
-	       extfuse_inode_is_shared(inode);
+	if (!is_write(args) || !for_page_cache(args))
+		return for_page_cache(args);
+	for (i = 0; i < xf_args_num_pages(args); i++) {
+		if (PageLocked(xf_args_page(args, i, &offset)))
+			return true;
+	}
+	return false;
 }
 
 static int check_file(const struct extfuse_ctx *ctx, const struct file *file)
@@ -599,11 +608,8 @@ bool extfuse_lower_queue(struct extfuse_ctx *ctx, struct fuse_req *req)
  *
  * - if the lower file is on FUSE too, or on what is stacked on something: the task may hold
  *   locks of the upper inode that are of the same classes as those to come;
- * - a READ for the page cache, which may come in a page fault of a task that has the
- *   lower inode locked, and with the upper mapping's invalidate_lock.
- *
- * A WRITE for the page cache is passed while readers share the lower inode's lock. One that
- * comes now and then needs one of its pages still is in its way.
+ * - if it is for the page cache, and others may wait for it: a task that has the lower inode
+ *   locked may need one of its pages.
  *
  * Context: process context, may sleep; the caller holds references to the binding.
  * Return: EXTFUSE_PASS if it could not be begun, 0 or -errno if it is done and is to
@@ -613,10 +619,7 @@ int extfuse_lower_foreground(struct extfuse_ctx *ctx, struct fuse_req *req)
 {
 	int ret;
 
-	if (may_deadlock(ctx->args, ctx->lower)) {
-		ret = EXTFUSE_PASS;
-	} else if (is_stacked(ctx->conn, ctx->lower) ||
-		   (!is_write(ctx->args) && for_page_cache(ctx->args))) {
+	if (is_stacked(ctx->conn, ctx->lower) || others_may_wait(ctx->args)) {
 		if (queue_lower(ctx, req, true))
 			return EXTFUSE_LOWER;
 		ret = EXTFUSE_PASS;

@@ -643,7 +643,6 @@ def aborted(m, slow):
     stop(slow.daemon)
     try:
         yield pids
-        expect(within(10, lambda: waiting(slow) == len(pids)), "they do not read")
     finally:
         slow.daemon.send_signal(signal.SIGCONT)
     expect(not within(1, lambda: any(ended(pid) for pid in pids)), "it did not wait")
@@ -673,6 +672,7 @@ def test_fault_crossed():
             for fd, *buffers in zip(fds, first, second):
                 pids.append(forked(lambda ready, fd=fd, buffers=buffers:
                                    (ready(), os.writev(fd, buffers))))
+            expect(within(10, lambda: waiting(slow) == 2), "they do not read")
 
 
 @test("write-back of what a task needs that has the lower file locked, on XFS")
@@ -691,6 +691,28 @@ def test_mkwrite():
             flusher = forked(lambda ready: (ready(), fails(errno.ECONNABORTED, second.flush)))
             expect(within(10, lambda: waiting(m)), "nothing is written back")
         same(os.waitpid(flusher, 0)[1], 0, "the status of who waits for write-back")
+
+
+@test("a WRITE of what a task needs that has the lower file locked, on XFS")
+def test_write_crossed():
+    with contextlib.ExitStack() as stack:
+        m = stack.enter_context(Mount({"f": bytes(PAGE)},
+                                      lower=stack.enter_context(small_xfs())))
+        slow = stack.enter_context(Mount({"h": bytes(PAGE)}, offer=False))
+        first = mapped(slow.path("h"))
+        second = mapped(m.path(), flags=os.O_RDWR)
+        fd = stack.enter_context(opened(m.lower(), os.O_RDWR))
+        with opened(m.path(), os.O_WRONLY) as upper, aborted(m, slow) as pids:
+            # who has the lock lets the one in who reads, before the one who is to write
+            last = forked(lambda ready: (ready(), os.pwritev(fd, [first], 0)))
+            expect(within(10, lambda: waiting(slow)), "it does not read")
+            pids.append(forked(lambda ready: (ready(), fails(errno.EFAULT, os.preadv,
+                                                             fd, [second], 0))))
+            expect(within(10, lambda: state(pids[0]) == "D"), "it does not wait for the lock")
+            pids.append(forked(lambda ready: (ready(), fails(errno.ECONNABORTED, os.pwrite,
+                                                             upper, b"part of a page", 10))))
+            expect(within(10, lambda: waiting(m)), "nothing is written")
+        over(last)
 
 
 @test("RLIMIT_FSIZE of who writes holds")
@@ -1030,18 +1052,19 @@ def test_stacked():
         m.untouched()
 
 
+def state(task):
+    """A letter, as ps has it."""
+    try:
+        with open(f"/proc/{task}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "gone"
+
+
 def stop(daemon):
     """Stops all threads of a daemon before anything else is asked of it."""
     # not send_signal(), which sends nothing from a process that did not start it
     os.kill(daemon.pid, signal.SIGSTOP)
-
-    def state(task):
-        try:
-            with open(f"/proc/{daemon.pid}/task/{task}/stat", encoding="ascii") as f:
-                return f.read().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            return "gone"
-
     expect(within(10, lambda: all(state(task) in ("T", "gone") for task in
                                   os.listdir(f"/proc/{daemon.pid}/task"))), "it does not stop")
 
