@@ -74,9 +74,14 @@ def look(path):
     return " ".join(map(str, words))
 
 
-def tree(what="tree"):
-    # The VFS itself keeps what it was told for as long as the daemon allows, a second.
+def settle():
+    """The VFS itself keeps what it was told for as long as the daemon allows, a second:
+    of a file changed by another of its names, too, if the daemon takes them for two."""
     time.sleep(1.5)
+
+
+def tree(what="tree"):
+    settle()
     print(f"--- {what}")
     for directory, subdirectories, files in os.walk("."):
         subdirectories.sort()
@@ -129,10 +134,13 @@ def names():
     call("symlink", os.symlink, "f", "d/l")
     call("link", os.link, "d/f", "d/hard")
     call("mknod", os.mknod, "d/fifo", 0o10644)
+    settle()
     show("d/l", "d/hard", "d/f", "d/fifo")
     call("write through the other link", write, "d/hard", b"longer content", 0)
+    settle()
     show("d/f", "d/hard")
     call("unlink one link", os.unlink, "d/f")
+    settle()
     show("d/f", "d/hard", "d/l")
     call("read through a dangling link", content, "d/l")
 
