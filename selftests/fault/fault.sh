@@ -8,9 +8,7 @@
 
 : "${ROUNDS:=20}"
 : "${REQUESTS:=10000}"
-tests=$(dirname "$(readlink -f "$0")")
-. "$tests/../lifecycle/lib.sh"
-here=$tests/../lifecycle
+. "$(dirname "$(readlink -f "$0")")/../lifecycle/lib.sh"
 
 debugfs=/sys/kernel/debug
 kinds="failslab fail_page_alloc fail_usercopy"
@@ -127,7 +125,7 @@ load_start()
 	: >"$dir/load.log"
 	loads=()
 	for ((i = 0; i < tasks; i++)); do
-		$runner "$here/load" "$@" -s $i "$mnt/w$i" 2>>"$dir/load.log" >/dev/null &
+		$runner "$lifecycle/load" "$@" -s $i "$mnt/w$i" 2>>"$dir/load.log" >/dev/null &
 		loads+=($!)
 	done
 }
@@ -191,7 +189,7 @@ nth()
 {
 	local result=0
 
-	"$tests/nth" "$@" >"$dir/nth.log" 2>&1 || result=1
+	"$here/nth" "$@" >"$dir/nth.log" 2>&1 || result=1
 	sed 's/^/# /' "$dir/nth.log"
 	return $result
 }
@@ -217,7 +215,7 @@ load_module()
 
 every_control_point()
 {
-	serve && nth control "$here/lc_other.bpf.o" lc-other "$mnt" && daemon_is_right && leave
+	serve && nth control "$lifecycle/lc_other.bpf.o" lc-other "$mnt" && daemon_is_right && leave
 }
 
 # every_call_point [OPTION...]
@@ -232,11 +230,11 @@ load_unload()
 
 	for ((i = 0; i < ROUNDS; i++)); do
 		fail_now_and_then $((RANDOM % 3000 + 20))
-		failing timeout 120 extfusectl policy load "$here/lc_other.bpf.o" && loaded=$((loaded + 1))
+		failing timeout 120 extfusectl policy load "$lifecycle/lc_other.bpf.o" && loaded=$((loaded + 1))
 		failing timeout 120 extfusectl policy unload lc-other
 		stop_failing
 		extfusectl policy unload lc-other
-		extfusectl policy load "$here/lc_other.bpf.o" && extfusectl policy unload lc-other ||
+		extfusectl policy load "$lifecycle/lc_other.bpf.o" && extfusectl policy unload lc-other ||
 			no "round $i" || return
 	done >"$dir/tool.log" 2>&1
 	set -- $?
@@ -265,7 +263,7 @@ bindings()
 {
 	local i result=0
 
-	serve && extfusectl policy load "$here/lc_other.bpf.o" || return
+	serve && extfusectl policy load "$lifecycle/lc_other.bpf.o" || return
 	load_start command
 	for ((i = 0; i < ROUNDS; i++)); do
 		rebind || result=1

@@ -7,10 +7,7 @@
 #
 # In the environment: REQUESTS, about how many the policy is asked (800); SEED.
 
-tests=$(dirname "$(readlink -f "$0")")
-strictd=$tests/../lifecycle/strictd
-. "$tests/../lifecycle/lib.sh"
-here=$tests/../lifecycle
+. "$(dirname "$(readlink -f "$0")")/../lifecycle/lib.sh"
 
 : "${REQUESTS:=800}"
 : "${SEED:=$((RANDOM * 32768 + RANDOM))}"
@@ -25,7 +22,7 @@ loads_start()
 
 	loads=()
 	for ((i = 0; i < tasks; i++)); do
-		"$tests/calls" $((SEED + i)) "$mnt" >"$dir/calls.$i" 2>>"$dir/calls.log" &
+		"$here/calls" $((SEED + i)) "$mnt" >"$dir/calls.$i" 2>>"$dir/calls.log" &
 		loads+=($!)
 		within 10 [ -s "$dir/calls.$i" ] || no "a load does not begin" || return
 	done
@@ -72,7 +69,7 @@ asked()
 {
 	serve && echo 0 >$limit || return
 	mkdir "$mnt"/d{0,1,2} && echo content >"$mnt/d0/a" && ln -s /d0/a "$mnt/b" || return
-	coproc wild { exec "$tests/wild" "$tests/wild.bpf.o" "$REQUESTS" "$SEED" 2>&1; }
+	coproc wild { exec "$here/wild" "$here/wild.bpf.o" "$REQUESTS" "$SEED" 2>&1; }
 	expect ready && extfusectl bind "$mnt" wild || return
 	loads_start || return
 	echo >&"${wild[1]}"
@@ -88,7 +85,7 @@ asked()
 # What is good is never refused, what is not always.
 counted()
 {
-	"$tests/counted.py" "$dir/stats" "$dir/asked" >"$dir/counted" 2>&1
+	"$here/counted.py" "$dir/stats" "$dir/asked" >"$dir/counted" 2>&1
 	local status=$?
 
 	sed 's/^/# /' "$dir/counted"

@@ -3,10 +3,11 @@
 #
 # What the tests of bindings' lives share. Sourced.
 
-. "$(dirname "$(readlink -f "$0")")/../shell.sh"
+lifecycle=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+. "$lifecycle/../shell.sh"
 
 : "${ROUNDS:=15}"
-: "${strictd:=$here/strictd}"
+: "${strictd:=$lifecycle/strictd}"
 dir=
 low=
 mnt=
