@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is done to the module: policies that come and go, bindings, questions. */
 #define _GNU_SOURCE
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <err.h>
 #include <errno.h>
@@ -27,7 +26,7 @@ static int family;
 static int sk = -1;
 static int mnt;			/* O_PATH */
 static struct bpf_map *policies[2];
-static int link_fd = -1;
+static struct bpf_link *policy_link;
 static int loaded;		/* which of the policies */
 static char policy_name[EXTFUSE_POLICY_NAME_LEN];
 
@@ -194,22 +193,19 @@ static int op_unbind(bool undo)
 static int op_link(bool undo)
 {
 	if (undo) {
-		if (link_fd >= 0)
-			close(link_fd);
-		link_fd = -1;
+		bpf_link__destroy(policy_link);
+		policy_link = NULL;
 		return 0;
 	}
-	link_fd = bpf_link_create(bpf_map__fd(policies[loaded]), 0, BPF_STRUCT_OPS, NULL);
-	return link_fd < 0 ? -1 : 0;
+	policy_link = bpf_map__attach_struct_ops(policies[loaded]);
+	return policy_link ? 0 : -1;
 }
 
 static int op_update(bool undo)
 {
-	DECLARE_LIBBPF_OPTS(bpf_link_update_opts, opts);
-
 	if (undo)
 		return 0;
-	if (bpf_link_update(link_fd, bpf_map__fd(policies[!loaded]), &opts))
+	if (bpf_link__update_map(policy_link, policies[!loaded]))
 		return -1;
 	loaded = !loaded;
 	return 0;
@@ -222,8 +218,8 @@ static int op_unregister(bool undo)
 
 	if (undo)
 		return op_link(false);
-	ret = close(link_fd);
-	link_fd = -1;
+	ret = bpf_link__destroy(policy_link);
+	policy_link = NULL;
 	return ret;
 }
 
@@ -289,5 +285,5 @@ void control(const char *object, const char *name, const char *dir)
 	/* which was taken from the binding with the first policy */
 	if (unbind())
 		err(1, "unbinding");
-	close(link_fd);
+	bpf_link__destroy(policy_link);
 }

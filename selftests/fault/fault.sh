@@ -38,17 +38,31 @@ attribute()
 	done
 }
 
+many=100000000
+failures=0	# so far, of a test's
+
+# How often something failed since it was told to.
+injected()
+{
+	local kind left sum=0
+
+	for kind in $kinds; do
+		left=$(cat "$debugfs/$kind/times")
+		((left < 0)) || sum=$((sum + many - left))
+	done
+	echo $sum
+}
+
 # Nothing fails; everything may, once it is told to.
 stop_failing()
 {
+	failures=$((failures + $(injected)))
 	attribute probability 0 && attribute interval 1 && attribute times -1 && attribute space 0 &&
 		attribute verbose 0 && attribute task-filter Y && attribute stacktrace-depth 32 &&
-		attribute require-start 0 && attribute require-end 0 &&
+		attribute require-start 0 && attribute require-end 0xffffffffffffffff &&
 		attribute ignore-gfp-wait N failslab fail_page_alloc &&
 		attribute ignore-gfp-highmem N fail_page_alloc && attribute min-order 0 fail_page_alloc
 }
-
-many=100000000
 
 # What the module itself asks for, in any task, fails with PROBABILITY percent.
 fail_module()
@@ -73,18 +87,6 @@ fail_tasks()
 fail_now_and_then()
 {
 	attribute interval "$1" && fail_tasks 100
-}
-
-# How often something failed since then.
-injected()
-{
-	local kind left sum=0
-
-	for kind in $kinds; do
-		left=$(cat "$debugfs/$kind/times")
-		((left < 0)) || sum=$((sum + many - left))
-	done
-	echo $sum
 }
 
 # failing COMMAND...: the command and what it starts may fail.
@@ -150,23 +152,21 @@ load_stop()
 	return $result
 }
 
-# loaded FAILURES RUNNER [OPTION...]: a load, and FAILURES, until there were $REQUESTS
-# more. FAILURES and RUNNER are commands.
+# loaded FAIL RUNNER [OPTION...]: a load, and what FAIL lets fail, until there were
+# $REQUESTS more. FAIL and RUNNER are commands.
 loaded()
 {
-	local failures=$1 until result=0
+	local fail=$1 until result=0
 
 	shift
 	until=$(($(requests) + REQUESTS)) || return
 	load_start "$@"
-	$failures || result=1
+	$fail || result=1
 	until [ "$(requests 2>/dev/null || echo 0)" -ge $until ]; do
 		echo 2 >/proc/sys/vm/drop_caches
 		sleep 1
 		[ -n "$(jobs -pr)" ] || break
 	done
-	[ "$failures" = true ] || [ "$(injected)" != 0 ] || no "nothing failed" || result=1
-	ktap_print_msg "$(injected) failures"
 	stop_failing
 	load_stop && [ $result = 0 ]
 }
@@ -365,6 +365,15 @@ tested()
 	return $result
 }
 
+# injected_in COMMAND...: the same, and something did fail meanwhile.
+injected_in()
+{
+	failures=0
+	tested "$@" || return
+	ktap_print_msg "$failures failures"
+	[ $failures != 0 ] || no "nothing failed"
+}
+
 if ! can_inject; then
 	ktap_print_header
 	ktap_skip_all "needs a kernel with fault injection: selftests/vm/run --kernel debug"
@@ -376,20 +385,22 @@ stop_failing || ktap_exit_fail_msg "fault injection cannot be set up"
 for ((i = 0; i < tasks; i++)); do
 	mkdir "$low/w$i"
 done
-check "$ROUNDS times loading the module without memory" tested load_module
+check "$ROUNDS times loading the module without memory" injected_in load_module
 check "every point of failure of what is done to the module" tested every_control_point
 extfusectl policy load mdcache || ktap_exit_fail_msg "mdcache does not load"
 check "every point of failure of calls on a bound mount" tested every_call_point
-check "$ROUNDS times loading a policy without memory" tested load_unload
-check "$ROUNDS times binding without memory, under a load" tested bindings
-check "binding succeeds, and measuring does not" tested half_bound
-check "$REQUESTS requests while the module has no memory" tested module_without_memory
-check "$REQUESTS requests while the module has no memory, validity of a minute" tested \
+check "$ROUNDS times loading a policy without memory" injected_in load_unload
+check "$ROUNDS times binding without memory, under a load" injected_in bindings
+check "binding succeeds, and measuring does not" injected_in half_bound
+check "$REQUESTS requests while the module has no memory" injected_in module_without_memory
+check "$REQUESTS requests while the module has no memory, validity of a minute" injected_in \
 	module_without_memory -t 60
-check "$REQUESTS requests to disgrafsd while the module has no memory" tested disgrafs_without_memory
-check "$REQUESTS requests of tasks without memory" tested tasks_fail 1 failslab fail_page_alloc
-check "$REQUESTS requests of tasks whose user copies fail" tested tasks_fail 1 fail_usercopy
-check "$ROUNDS daemons and tasks without memory" tested daemon_fails
+check "$REQUESTS requests to disgrafsd while the module has no memory" injected_in \
+	disgrafs_without_memory
+check "$REQUESTS requests of tasks without memory" injected_in \
+	tasks_fail 1 failslab fail_page_alloc
+check "$REQUESTS requests of tasks whose user copies fail" injected_in tasks_fail 1 fail_usercopy
+check "$ROUNDS daemons and tasks without memory" injected_in daemon_fails
 check "everything works afterwards" tested still_works
 check "nothing is left" tested leaves_nothing
 check "kmemleak finds nothing of the module" tested no_leak

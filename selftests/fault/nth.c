@@ -10,7 +10,7 @@
  * An operation is done with the first allocation or user copy in it failing
  * (/proc/thread-self/fail-nth), then with the second, until it has no further
  * one. It may succeed or fail; done once more without failures it must succeed.
- * Prints a line for each operation; status 1 if one did not recover.
+ * Prints a line for each operation; status 1 if one did not recover, or nothing failed.
  */
 #include <err.h>
 #include <errno.h>
@@ -25,6 +25,7 @@
 #define POINTS 400		/* no operation has as many */
 
 static int fail_nth;		/* /proc/thread-self/fail-nth */
+static unsigned int reached_points;
 static int status;
 
 static void fail_at(unsigned int point)
@@ -67,6 +68,7 @@ static void try_all(const struct operation *o)
 			unharmed++;
 		o->op(true);
 	}
+	reached_points += errors + unharmed;
 	ret = o->op(false);
 	printf("%s: %u points of failure, %u errors%s\n", o->name, errors + unharmed, errors,
 	       ret || reached ? ", and does not recover" : "");
@@ -96,5 +98,7 @@ int main(int argc, char **argv)
 		calls(argv[2]);
 	else
 		return 2;
+	if (!reached_points)
+		errx(1, "nothing failed");
 	return status;
 }

@@ -530,7 +530,7 @@ static void sd_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int file;
 
 	NODE(fd, ino);
-	file = open(PATH(fd), fi->flags & ~(O_NOFOLLOW | O_APPEND));
+	file = open(PATH(fd), fi->flags & ~(O_NOFOLLOW | O_APPEND | O_DIRECT));
 	if (file < 0) {
 		fuse_reply_err(req, errno);
 		return;
