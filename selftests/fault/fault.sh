@@ -12,7 +12,7 @@
 
 debugfs=/sys/kernel/debug
 kinds="failslab fail_page_alloc fail_usercopy"
-tasks=3
+tasks="0 1 2"	# that change things, and as many that only look at some
 
 # --- injecting ---
 
@@ -117,6 +117,16 @@ failing_again()
 	true
 }
 
+# What the tasks work in.
+make_room()
+{
+	local i
+
+	for i in $tasks; do
+		mkdir "$low/w$i" "$low/l$i"
+	done
+}
+
 # load_start RUNNER [OPTION...]: tasks that work below $mnt, each run by RUNNER.
 load_start()
 {
@@ -126,15 +136,17 @@ load_start()
 	rm -f "$dir/stop"
 	: >"$dir/load.log"
 	loads=()
-	for ((i = 0; i < tasks; i++)); do
+	for i in $tasks; do
 		$runner "$lifecycle/load" "$@" -s $i "$mnt/w$i" 2>>"$dir/load.log" >/dev/null &
+		loads+=($!)
+		$runner "$here/nth" looks "$@" "$mnt/l$i" 2>>"$dir/load.log" >/dev/null &
 		loads+=($!)
 	done
 }
 
 ended()
 {
-	pkill -TERM -x load
+	pkill -TERM -x 'load|nth'
 	gone "$1"
 }
 
@@ -168,6 +180,7 @@ loaded()
 		[ -n "$(jobs -pr)" ] || break
 	done
 	stop_failing
+	ktap_print_msg "$(requests) requests"
 	load_stop && [ $result = 0 ]
 }
 
@@ -325,7 +338,7 @@ daemon_fails()
 	local i task low
 
 	low=$(mktemp -d -p /dev/shm) || return
-	mkdir "$low/w0" "$low/w1" "$low/w2"
+	make_room
 	for ((i = 0; i < ROUNDS; i++)); do
 		serve_bound || return
 		load_start failing_again -t
@@ -382,9 +395,7 @@ fi
 begin
 trap 'stop_failing; cleanup' EXIT
 stop_failing || ktap_exit_fail_msg "fault injection cannot be set up"
-for ((i = 0; i < tasks; i++)); do
-	mkdir "$low/w$i"
-done
+make_room
 check "$ROUNDS times loading the module without memory" injected_in load_module
 check "every point of failure of what is done to the module" tested every_control_point
 extfusectl policy load mdcache || ktap_exit_fail_msg "mdcache does not load"

@@ -6,6 +6,8 @@
  * exchanging the policy of OBJECT, which is called NAME, binding the mount at
  * DIRECTORY to it, asking.
  * nth calls DIRECTORY: system calls on files of a mount.
+ * nth looks [-t] DIRECTORY: those that change nothing, again and again until SIGTERM. With
+ * -t they may fail. The rest of this is not about it.
  *
  * An operation is done with the first allocation or user copy in it failing
  * (/proc/thread-self/fail-nth), then with the second, until it has no further
@@ -89,6 +91,10 @@ void try_each(const struct operation *o)
 
 int main(int argc, char **argv)
 {
+	if (argc >= 3 && !strcmp(argv[1], "looks")) {
+		looks(argv[argc - 1], argc == 4);
+		return 0;
+	}
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (fail_nth < 0)
 		err(1, "/proc/thread-self/fail-nth");

@@ -20,5 +20,7 @@ void try_each(const struct operation *o);
 void control(const char *object, const char *name, const char *dir);
 /* System calls on files in @dir. */
 void calls(const char *dir);
+/* Those that change nothing, until SIGTERM. Any that fails is the last one, unless @tolerant. */
+void looks(const char *dir, bool tolerant);
 
 #endif
