@@ -132,8 +132,10 @@ static bool others_may_wait(const struct fuse_args *args)
 {
 	unsigned int i, offset;
 
-	if (!is_write(args) || !for_page_cache(args))
-		return for_page_cache(args);
+	if (!for_page_cache(args))
+		return false;
+	if (!is_write(args))
+		return true;
 	for (i = 0; i < xf_args_num_pages(args); i++) {
 		if (PageLocked(xf_args_page(args, i, &offset)))
 			return true;

@@ -583,10 +583,10 @@ def ended(pid):
 
 
 def over(*pids):
-    """The children end."""
+    """The children end, and nothing that they expected was wrong."""
     for pid in pids:
         expect(within(20, lambda pid=pid: ended(pid)), "it hangs")
-        os.waitpid(pid, 0)
+        same(os.waitpid(pid, 0)[1], 0, "the child's status")
 
 
 @contextlib.contextmanager
