@@ -1311,16 +1311,19 @@ def reuse_directory():
                   "put /e/there longer", f"reuse {reuse}")
             m.warm("d", "d/there", "d/other")
             node = m.say("id /d")
-            m.evict("d", "d/there")
-            # one of the two that are free goes to /e
-            m.say("mv /d/there /x", "rm /d")
-            for name in ("e", "x"):
-                m.seen(name)
-            if node not in (m.say("id /e"), m.say("id /x")):
-                raise Wrong("the nodeid was not used again")
+            # keeps the directory, and then what takes the nodeid that is free first
+            fd = os.open(m("d"), os.O_RDONLY)
+            m.evict("d/there")
+            m.say("mv /d/there /x")
+            kept = os.open(m("x"), os.O_RDONLY)
+            os.close(fd)
+            m.evict("d")
+            m.say("rm /d")
+            m.seen("e")
             if m.say("id /e") != node:
                 raise Wrong("the nodeid was not used for the directory")
             m.agree("e", "e/there", "e/other", "d/there")
+            os.close(kept)
             m.no_bad_requests()
 
 
